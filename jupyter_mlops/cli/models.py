@@ -9,7 +9,6 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 
 from ..core.errors import InvalidInput, MlopsError, ModelChanged
-from ..core.gate import GateResult
 from ..core.model import ModelState
 from ..core.trail import Actor
 from ..core.words import about
@@ -88,7 +87,7 @@ def _promote(asked: Namespace) -> None:
     verdict = promote(find_model(name), number, why=asked.why, override=asked.override, actor=actor)
     if asked.json:
         return as_json(verdict)
-    return _say("\n".join([f"{name}@{verdict.version} is the champion.", *map(gate_line, verdict.results)]))
+    return _say("\n".join([f"{name}@{verdict.version} is the champion.", *(result.line for result in verdict.results)]))
 
 
 def _describe(asked: Namespace) -> None:
@@ -106,11 +105,6 @@ def _describe(asked: Namespace) -> None:
         tags = {"add" if asked.what == "tag" else "remove": asked.words}
         said = describe(folder, why=asked.why, actor=actor, **tags)
     return as_json(said) if asked.json else _say(f"{folder.name}: {words_of(said) or 'nothing is said of it.'}")
-
-
-def gate_line(result: GateResult) -> str:
-    """How a version did at a gate, in a line."""
-    return f"  {'passed' if result.passed else 'FAILED'}  {result.gate}: {result.words}"
 
 
 def _check(asked: Namespace) -> None:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 
 from .base import Input, Label, Record, Saying, Seconds, Time, first, otherwise
 from .cluster import Problem
+from .words import sentences
 
 Way = Annotated[Literal["canary", "ab", "shadow"], otherwise("canary")]
 
@@ -133,3 +134,7 @@ class CandidateState(Record):
     verdicts: Annotated[list[Comparison], first(20)] = []
     #: Why it isn't ready, or went back.
     problem: Problem | None = None
+
+    def __repr__(self) -> str:
+        told = None if self.problem is None else sentences(self.problem.why, self.problem.todo)
+        return f"<version {self.version}: {self.words}>" + (f"\n! {told}" if told else "")

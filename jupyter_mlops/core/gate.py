@@ -9,6 +9,7 @@ from typing_extensions import Self
 
 from .base import Bytes, Input, Label, Period, Record, Saying, Time
 from .formats import FORMAT
+from .words import count
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -110,6 +111,11 @@ class GateResult(Record):
     low: float | None = None
     high: float | None = None
 
+    @property
+    def line(self) -> str:
+        """It in a line."""
+        return f"  {'passed' if self.passed else 'FAILED'}  {self.gate}: {self.words}"
+
 
 class Verdict(Record):
     """How a version did at all gates, and which champion it was compared with."""
@@ -124,3 +130,8 @@ class Verdict(Record):
     def failed(self) -> list[GateResult]:
         """Those that it failed."""
         return [result for result in self.results if not result.passed]
+
+    def __repr__(self) -> str:
+        gates = count(len(self.results), "gate")
+        told = f"fails {len(self.failed)} of {gates}" if self.failed else f"passes {gates}"
+        return "\n".join([f"version {self.version} {told}", *(result.line for result in self.results)])

@@ -53,3 +53,6 @@ class Retraining(Record):
     def version_name(self) -> str:
         """As people name what came of it: "churn@5"; the model's name before."""
         return f"{self.model}@{self.version}" if self.version else self.model
+
+    def __repr__(self) -> str:
+        return f"<{self.service}: {self.words or self.phase}>"

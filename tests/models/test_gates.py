@@ -127,6 +127,7 @@ def test_each_kind_of_gate_has_figures(coins: mlops.Model) -> None:
     verdict = coins.judge(1)
     assert [each.gate for each in verdict.results] == ["latency", "size", "by 1", "licences", "packages"]
     assert not verdict.failed, [each.words for each in verdict.failed]
+    assert repr(verdict).startswith("version 1 passes 5 gates\n  passed  latency: "), "as people read it in a notebook"
     coins.set_gates(
         latency=1e-9,
         size="100 B",
