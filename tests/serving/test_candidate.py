@@ -229,7 +229,8 @@ def test_labels_that_say_it_is_worse_take_a_canary_back(service: mlops.Service, 
 
 def test_a_paused_canary_stays_and_one_without_requests_too(service: mlops.Service) -> None:
     mlops.deploy("half@2", canary=0.5, steps=[0.5])
-    assert service.pause(why="lunch") == candidate(service) and candidate(service).paused, "it is so at once"
+    told = service.pause(why="lunch")
+    assert told is not None and told.paused and candidate(service).paused, "it is so at once"
     with traffic(service):
         until(lambda: "decided: no worse" in candidate(service).words)
     assert candidate(service).phase == "paused" and service.state.version == 1
