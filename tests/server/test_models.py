@@ -15,6 +15,7 @@ from traitlets.config import Config
 
 import jupyter_mlops as mlops
 from jupyter_mlops.home.models import model_folder
+from jupyter_mlops.home.services import WANTED, service_folder
 from jupyter_mlops.serving.retrained import retraining_of
 
 from ..runs.cluster import until
@@ -65,6 +66,49 @@ async def test_models_are_seen_and_promoted_with_the_gates_figures(ask: Any, one
     told = model_folder("ones").summary()
     assert (told.champion, told.newest, told.metric, told.failed) == (1, 2, "rmse", ["rmse"])
     assert (await ask("GET", "models/ones/versions/1/card"))["card"].startswith("---\n")
+
+
+class AllBut(Authorizer):
+    """Lets everybody do everything, but with one resource."""
+
+    resource = ""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        return resource != self.resource
+
+
+def unread_service(name: str) -> None:
+    """A service that is listed as one whose record can't be read."""
+    (service_folder(name).make().path / WANTED).write_text("nonsense")
+
+
+@pytest.mark.parametrize(("resource", "hidden"), [("mlops:models", "models"), ("mlops:services", "services")])
+async def test_the_stream_tells_who_may_not_look_no_more_than_the_routes_do(
+    resource: str,
+    hidden: str,
+    ask: Any,
+    browse: Any,
+    ones: mlops.Model,
+    jp_serverapp: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unread_service("first")
+    owner = await browse()
+    await owner.until(lambda: owner.models and owner.services)
+    authorizer = AllBut(parent=jp_serverapp)
+    authorizer.resource = resource
+    monkeypatch.setitem(jp_serverapp.web_app.settings, "authorizer", authorizer)
+    assert (await ask("GET", hidden))[0] == 403
+    other = await browse()
+    await other.until(lambda: other.seq >= owner.seq > 0)
+    assert not getattr(other, hidden) and (other.models or other.services)
+    ones.describe(owner="ada")
+    unread_service("second")
+    await owner.until(lambda: owner.models[0]["owner"] == "ada" and len(owner.services) == 2)
+    await other.until(lambda: other.seq >= owner.seq)
+    assert not getattr(other, hidden)
+    assert hidden == "models" or other.models == owner.models
+    assert hidden == "services" or other.services == owner.services
 
 
 @pytest.mark.parametrize(

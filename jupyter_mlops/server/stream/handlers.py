@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.auth.decorator import authorized, ws_authenticated
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
+from jupyter_server.utils import ensure_async
 from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from ..base import RESOURCE, is_same_origin, services_of
+from ..models.handlers import MODELS
+from ..serving.handlers import SERVICES
 
 if TYPE_CHECKING:
     from .hub import Subscriber
@@ -21,11 +24,15 @@ TICK = 0.3
 
 _MOST_BYTES = 64 * 1024
 
+#: What an authorizer is asked about each list that is a resource of its own, as it is where the list is asked for.
+_RESOURCES = {"models": MODELS, "services": SERVICES}
+
 
 class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     """One browser. It never waits for another one."""
 
     auth_resource = RESOURCE
+    _hidden: frozenset[str] = frozenset()
     _subscriber: Subscriber | None = None
     _pump: asyncio.Task[None] | None = None
 
@@ -39,16 +46,20 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Upgrade, once the origin and the user are known to be right."""
         if not self.check_origin():
             raise web.HTTPError(403, "This page may not use this server")
+        self._hidden = frozenset([noun for noun, resource in _RESOURCES.items() if not await self._may_read(resource)])
         self._services = await services_of(self)
         # WebSocketHandler answers 400 itself when this is no websocket request.
         await WebSocketHandler.get(self, *args, **kwargs)
+
+    async def _may_read(self, resource: str) -> bool:
+        return bool(await ensure_async(self.authorizer.is_authorized(self, self.current_user, "read", resource)))
 
     async def open(self, *args: Any, **kwargs: Any) -> None:
         """The connection is up."""
         from .hub import Subscriber
 
         super().open(*args, **kwargs)
-        self._subscriber = Subscriber(self._services.hub)
+        self._subscriber = Subscriber(self._services.hub, self._hidden)
         self._pump = asyncio.create_task(self._send(self._subscriber))
 
     def on_message(self, message: str | bytes) -> None:

@@ -105,11 +105,13 @@ class Hub:
             feed.ready = True
             self._changed()
 
-    def snapshot(self) -> str:
-        """Everything that is told to every browser, as a message."""
+    def snapshot(self, hidden: frozenset[str] = frozenset()) -> str:
+        """Everything that is told to every browser, as a message; `hidden` lists are empty in it."""
         values: dict[str, list[str]] = {noun: [] for noun in NOUNS}
         lists = dict.fromkeys(LISTS, "[]")
         for (noun, _), text in self.table.items():
+            if noun in hidden:
+                continue
             if noun in lists:
                 lists[noun] = text
             else:
@@ -145,10 +147,14 @@ class Subscriber:
 
     A subscriber holds a number and some names, never messages. While the browser's connection is busy, nothing is built
     for this browser; when the connection is free again, the browser gets what changed meanwhile, each thing once.
+
+    Parameters
+    ----------
+    hidden : the lists that its user may not see.
     """
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, hub: Hub, hidden: Iterable[str] = ()) -> None:
+        self._hub, self._hidden = hub, frozenset(hidden)
         self._seen: int | None = None
         #: What it follows and has not yet got whole.
         self._fresh: set[tuple[str, str]] = set()
@@ -194,8 +200,9 @@ class Subscriber:
             self._fresh |= {("run", run) for run in self.follow_runs}
             if self._fresh:
                 self.wake.set()
-            return self._hub.snapshot()
-        changes = [_change(noun, key, text) for (noun, key), text in self._hub.table.after(seen)]
+            return self._hub.snapshot(self._hidden)
+        changed = self._hub.table.after(seen)
+        changes = [_change(noun, key, text) for (noun, key), text in changed if noun not in self._hidden]
         changes += self._followed(seen)
         self._seen = self._hub.seq
         return self._hub.changes(changes) if changes or due else None
