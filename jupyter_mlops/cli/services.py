@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..client.words import cost_so_far
 from ..core.base import read_input
+from ..core.callers import ServiceCallers
 from ..core.candidate import SplitChange
 from ..core.cluster import Problem
 from ..core.errors import Conflict, InvalidInput
@@ -33,7 +34,8 @@ from ..serving.deploy import (
     watch_of,
 )
 from ..serving.labels import read_labels
-from ..serving.lines import comparison_table, service_line, watched
+from ..serving.lines import callers_table, comparison_table, service_line, watched
+from ..serving.missed import callers_of, missed_by
 from ..serving.retrain import retrain
 from ..serving.splits import change_split, promote, roll_back
 from ..serving.wishes import way_of
@@ -72,8 +74,10 @@ async def services(asked: Namespace) -> None:
     state = await find_service(asked.name)
     hosting, actor = hosting_of(state.place), Actor(name=me(), how="cli")
     if asked.what == "show":
-        callers = await hosting.callers(state.name)
-        return as_json({"service": state, "callers": callers}) if asked.json else _say(_shown(state, callers))
+        told = await callers_of(state.place, state.name)
+        if asked.json:
+            return as_json({"service": state, "callers": [each.caller for each in told.callers], "usage": told})
+        return _say(_shown(state, told))
     if asked.what == "logs":
         lines = await hosting.logs(state.name)
         return as_json(lines) if asked.json else _say("\n".join(lines) or "Its log is empty.")
@@ -152,6 +156,8 @@ async def undeploy(asked: Namespace) -> None:
     """`undeploy NAME …`."""
     states = [await find_service(name) for name in asked.name]
     for state in states:
+        if not asked.json and state.live and (missed := await missed_by(state.place, state.name)):
+            _say(f"{state.name}: {missed}")
         await deeds.stop(state.name, Actor(name=me(), how="cli"), asked.why)
         if not asked.json:
             _say(f"{state.name} is stopped.")
@@ -195,7 +201,7 @@ def _sentences(problem: Problem) -> str:
     return sentences(f"{problem.what}: {problem.why}" if problem.why else problem.what, problem.todo)
 
 
-def _shown(state: ServiceState, callers: Sequence[str]) -> str:
+def _shown(state: ServiceState, callers: ServiceCallers) -> str:
     replicas = [f"  {each.name}  {each.phase}  {each.pid or ''}" for each in state.replicas]
     told = [service_line(state, time.time())]
     told += _problems(state)
@@ -205,7 +211,9 @@ def _shown(state: ServiceState, callers: Sequence[str]) -> str:
     if state.cost is not None:
         rate = fine_money(state.cost.per_hour, state.cost.currency) if state.live else ""
         told.append(f"Cost: {cost_so_far(state.cost)}" + (f", {rate} an hour" if rate else ""))
-    return "\n".join([*told, f"Callers: {', '.join(callers) or 'none yet'}"])
+    names = ", ".join(each.caller for each in callers.callers)
+    told.append(f"Callers: {names or 'none yet'}")
+    return "\n".join([*told, *callers_table(state.name, callers, time.time()).splitlines()] if names else told)
 
 
 def _say(text: str) -> None:

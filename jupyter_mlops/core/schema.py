@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from . import (
     alert,
+    callers,
     cluster,
     curve,
     estimate,
@@ -49,6 +50,7 @@ SHARED = (
     promotion.Promotion,
     gate.Verdict,
     alert.ServiceWatch,
+    callers.ServiceCallers,
     performance.Performance,
     label.JoinedLabels,
     money.MoneyView,

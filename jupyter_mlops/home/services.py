@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..core.performance import Performance, Tally
     from ..core.service import CallerTokens, ServiceSpec, ServiceState
     from ..core.window import Window
+    from .usage import UsageFolder
 
 #: What is wanted, what is, which process it is, who may call, and the owner's own token.
 WANTED, SERVED, ROUTER, CALLERS, TOKEN = "service.json", "served.json", "router.json", "callers.json", "token"
@@ -63,6 +64,13 @@ class ServiceFolder:
     def logs(self) -> Path:
         """Where its router and replicas write what they have to say."""
         return self.path / "logs"
+
+    @property
+    def usage(self) -> UsageFolder:
+        """What its callers asked of it."""
+        from .usage import UsageFolder
+
+        return UsageFolder(self.path / "usage")
 
     def make(self) -> ServiceFolder:
         """The folder, made when it is missing; raises `StorageFull`, `Refused`."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from ..core.alert import ServiceWatch
 from ..core.base import Seconds, Time
+from ..core.callers import CallerDay
 from ..core.cluster import Problem, Receipt
 from ..core.errors import Unavailable
 from ..core.label import JoinedLabels
@@ -115,6 +116,11 @@ class Hosting(ABC):
     @abstractmethod
     async def callers(self, name: str) -> list[str]:
         """Who has a token."""
+
+    async def usage(self, name: str) -> list[CallerDay] | None:
+        """Those, with what each asked today and when it did so last, as of some seconds ago; None where that isn't
+        known. Raises `Unreadable`, too."""
+        return None
 
     @abstractmethod
     async def watch(self, name: str) -> ServiceWatch | None:

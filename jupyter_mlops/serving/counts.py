@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from ..core.base import Seconds
+from .usage import Usage
 
 #: Seconds that the rate is of.
 _SPAN = 10
@@ -47,9 +48,11 @@ class TrafficCounts:
     Parameters
     ----------
     service : its name.
+    usage : counts what each caller was answered.
     """
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, usage: Usage) -> None:
+        self._usage = usage
         self._registry = CollectorRegistry()
         self._service = service
         labels = ["service", "version"]
@@ -76,6 +79,7 @@ class TrafficCounts:
             self._times.labels(self._service, version).observe(took)
         self.requests += 1
         self.errors += code >= 500
+        self._usage.add(caller, version if code == 200 else 0, rows if code == 200 else 0, failed=code >= 500)
         self._lately.add()
 
     @property

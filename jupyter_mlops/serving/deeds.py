@@ -12,6 +12,7 @@ from ..core.words import count
 from ..home.retraining import retraining_folder
 from ..home.services import service_folder
 from .deploy import check_caller, find_service, hosting_of
+from .missed import missed_by
 from .noted import note
 
 
@@ -23,9 +24,11 @@ async def stop(name: str, actor: Actor | None = None, why: str = "") -> None:
     UnknownService, Unavailable
     """
     state = await find_service(name)
+    callers = await missed_by(state.place, name)
     await hosting_of(state.place).stop(name)
     if state.phase != "stopped":
-        await note(state.model, actor, "stopped", state.version_name or state.model, name, why=why)
+        what = state.version_name or state.model
+        await note(state.model, actor, "stopped", what, name, why=why, before=callers)
 
 
 async def forget(name: str, actor: Actor | None = None) -> None:

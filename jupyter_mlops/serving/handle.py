@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..client.clusters.kernel import loop_thread
 from ..core.alert import ServiceWatch
 from ..core.base import read_input
+from ..core.callers import ServiceCallers
 from ..core.candidate import CandidateState, SplitChange
 from ..core.cluster import Receipt
 from ..core.errors import Conflict, InvalidInput, Unavailable
@@ -24,7 +25,8 @@ from . import deeds, splits
 from .deploy import deploy as deploy_service
 from .deploy import find_service, hosting_of, list_services, read_deployment, read_text, until_so, watch_of
 from .labels import read_labels
-from .lines import comparison_table, service_line, watched
+from .lines import callers_table, comparison_table, service_line, watched
+from .missed import callers_of
 from .retrained import retraining_of, with_retraining
 from .wishes import way_of
 
@@ -215,9 +217,10 @@ class Service:
             raise Conflict(f"{caller!r} has no token of {self.name!r}", "", f"There are: {', '.join(self.callers)}.")
 
     @property
-    def callers(self) -> list[str]:
-        """Who has a token."""
-        return _call(hosting_of(self._place).callers(self.name))
+    def callers(self) -> Callers:
+        """Who has a token: a list of names, which shows itself as a table of what each asked today, as of some seconds
+        ago. Raises `Unreadable`."""
+        return Callers(self.name, _call(callers_of(self._place, self.name)))
 
     def watch(self) -> Watch:
         """How what it is asked, and answers, compares with its version's baseline, as of some seconds ago.
@@ -383,6 +386,22 @@ class Service:
 
     def __repr__(self) -> str:
         return f"<{service_line(self.state, time.time())}>"
+
+
+class Callers(list[str]):
+    """The names of a service's callers, those that asked last first. They show themselves as a table.
+
+    Parameters
+    ----------
+    told : what each asked today, in a day of UTC, and in words who would miss the service.
+    """
+
+    def __init__(self, service: str, told: ServiceCallers) -> None:
+        super().__init__(each.caller for each in told.callers)
+        self.service, self.told = service, told
+
+    def __repr__(self) -> str:
+        return callers_table(self.service, self.told, time.time())
 
 
 class Watch:

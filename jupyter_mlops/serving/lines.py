@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.alert import ServiceWatch, alarm_of, summary
+from ..core.callers import CallerDay, ServiceCallers
 from ..core.candidate import Comparison
 from ..core.cluster import Problem
 from ..core.drift import FeatureDrift
 from ..core.performance import Performance, PerformancePeriod, figure, performance_words, share_words, when, worse_alarm
 from ..core.service import ServiceState
-from ..core.words import about, count, percent, sentences
+from ..core.words import about, count, listed, percent, sentences
 
 #: What a feature is, in a table.
 _STATES = {"same": "as before", "changed": "changed", "unsure": "cannot tell"}
@@ -81,6 +82,22 @@ def watched(service: str, watch: ServiceWatch, performance: Performance | None) 
     return "\n\n".join(filter(None, [watch_table(service, watch), told]))
 
 
+def callers_table(service: str, told: ServiceCallers, now: float) -> str:
+    """Who may call a service: a line that says who would miss it, and a table of what each asked today."""
+    if not told.callers:
+        return f"{service}: no callers yet"
+    head = ("caller", "asked last", "requests today", "rows", "errors", "versions")
+    rows = [head, *(_caller(each, now) for each in told.callers)] if told.counted else []
+    names = [] if told.counted else [listed([each.caller for each in told.callers])]
+    return "\n".join([f"{service}: {told.words}", *names, *_columns(rows)])
+
+
+def _caller(each: CallerDay, now: float) -> tuple[str, ...]:
+    last = f"{about(now - each.last)} ago" if each.last else "not lately"
+    versions = ", ".join(map(str, each.versions))
+    return each.caller, last, f"{each.requests:,}", f"{each.rows:,}", f"{each.errors:,}", versions
+
+
 def performance_table(service: str, told: Performance) -> str:
     """How good a version is: a line, what there is to say where it is worse, and the metric by the time of the answers,
     the newest first."""
@@ -107,6 +124,8 @@ def _period(each: PerformancePeriod) -> tuple[str, ...]:
 
 
 def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

@@ -39,6 +39,7 @@ from .front import FrontServer
 from .rollout import Rollout
 from .tensors import metadata
 from .traffic import Traffic
+from .usage import Usage
 from .watching import Watching, say
 
 #: Only this machine's own processes get here.
@@ -63,7 +64,8 @@ class ServiceRouter:
 
     def __init__(self, folder: ServiceFolder, host: str = _HOST, linger: Seconds = 0.0) -> None:
         self._folder, self._host, self._linger = folder, host, linger
-        self.counts = TrafficCounts(folder.name)
+        self._usage = Usage(folder.usage, say)
+        self.counts = TrafficCounts(folder.name, self._usage)
         self._traffic, self._watching, self._doorman = Traffic(), Watching(folder, say), Doorman(folder, say)
         self._changeover = Changeover(folder, self._traffic, self._watching, self._write)
         self._rollout = Rollout(folder, self._traffic, self._changeover, say)
@@ -152,6 +154,7 @@ class ServiceRouter:
             return False
         follows, tends = loop.create_task(self._follow()), loop.create_task(self._tend())
         watches, tries = loop.create_task(self._watch()), loop.create_task(self._rollout.run())
+        keeps = loop.create_task(self._usage.run(self._end))
         await self._end.wait()
         await end_tasks(follows, tries)
         if self._linger and self._traffic.stable is not None:
@@ -163,6 +166,8 @@ class ServiceRouter:
         await self._changeover.end()
         await self._watching.look()
         await self._watching.log(last=True)
+        await keeps
+        await self._usage.keep()
         self._stopped, self._stopped_at = True, time.time()
         self._write()
         return self._problem is None

@@ -23,6 +23,7 @@ import {
   Receipt,
   RunState,
   Sample,
+  ServiceCallers,
   ServiceState,
   ServiceWatch,
   Settings,
@@ -175,6 +176,8 @@ export interface IApi {
   rollBackService(name: string, decision: IDecision): Promise<ServiceState>;
   /** How the version that is tried compares with the one that serves. */
   serviceCandidate(name: string): Promise<{ candidate: CandidateState | null }>;
+  /** Who may call a service, what each asked today, and in words who would miss it. */
+  serviceCallers(name: string): Promise<ServiceCallers>;
   /** Stop a service; what it was asked is answered before. */
   stopService(name: string): Promise<ServiceState>;
   /** Have the notebook run that a service’s model comes from. */
@@ -353,6 +356,10 @@ export class Api implements IApi {
 
   serviceCandidate(name: string): Promise<{ candidate: CandidateState | null }> {
     return this._ask(at('services', name, 'comparison'));
+  }
+
+  serviceCallers(name: string): Promise<ServiceCallers> {
+    return this._ask(at('services', name, 'callers'));
   }
 
   stopService(name: string): Promise<ServiceState> {

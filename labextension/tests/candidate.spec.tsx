@@ -206,6 +206,47 @@ describe('The form that decides', () => {
     rerender(stage.within(<DecideForm decision="roll back" service={tried} onClose={onClose} />));
     expect(find('decide-dialog').textContent).toContain('churn@4 answers nobody any more');
   });
+
+  it('says who called it lately, and nothing where that can’t be told', async () => {
+    const stage = new Stage();
+    stage.api.callers = {
+      callers: [],
+      words: 'billing and web called it within the hour.',
+      counted: true
+    };
+    stage.show(<DecideForm decision="roll back" service={service({})} onClose={() => undefined} />);
+    await stage.after(() => undefined);
+    expect(find('missed').textContent).toBe('billing and web called it within the hour.');
+    expect(stage.api.asked).toContainEqual(['serviceCallers', 'churn']);
+  });
+
+  it('can be decided where nobody knows who called it', async () => {
+    const stage = new Stage();
+    stage.api.refusal = new MlopsError('Unavailable', 'Its disk is away', '');
+    stage.show(<DecideForm decision="roll back" service={service({})} onClose={() => undefined} />);
+    await stage.after(() => undefined);
+    expect(stage.api.asked).toContainEqual(['serviceCallers', 'churn']);
+    expect(absent('missed') && absent('problem')).toBe(true);
+    stage.api.refusal = null;
+    await stage.after(() => find('decide-now').click());
+    expect(stage.api.asked.at(-1)?.[0]).toBe('rollBackService');
+  });
+});
+
+describe('The dialog before a stop', () => {
+  it('says who would miss the service', async () => {
+    const stage = new Stage();
+    stage.api.callers = { callers: [], words: 'web called it within the hour.', counted: true };
+    stage.show(<ServiceSection wanted="" />);
+    await stage.after(() => stage.stream.say(snapshot({ services: [service({})] })));
+    await stage.after(() => find('service-stop').click());
+    await stage.after(() => undefined);
+    expect(find('missed').textContent).toBe('web called it within the hour.');
+    await stage.after(() =>
+      document.querySelector<HTMLElement>('.jp-Dialog .jp-mod-warn')!.click()
+    );
+    expect(stage.api.asked.at(-1)).toEqual(['stopService', 'churn']);
+  });
 });
 
 describe('How a version is deployed', () => {

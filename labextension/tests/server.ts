@@ -15,6 +15,7 @@ import {
   PythonStack,
   RunState,
   Performance,
+  ServiceCallers,
   ServiceWatch,
   Settings,
   TrialsView,
@@ -83,6 +84,7 @@ export class TestApi implements IApi {
   /** How the version that a service tries compares. */
   compared: CandidateState | null = null;
   /** What a service's watch is. */
+  callers: ServiceCallers = { callers: [], words: '', counted: true };
   watched = null as never as ServiceWatch;
   performed: Performance = {
     format: 1,
@@ -155,6 +157,7 @@ export class TestApi implements IApi {
   serviceCandidate = (...args: [string]) =>
     this._answer('serviceCandidate', args, { candidate: this.compared });
   retrainService = (...args: [string]) => this._answer('retrainService', args, retraining());
+  serviceCallers = (...args: [string]) => this._answer('serviceCallers', args, this.callers);
   stopService = (...args: [string]) => this._answer('stopService', args, service());
   serviceExample = (...args: [string]) => this._answer('serviceExample', args, this.rows);
   watchService = (...args: [string]) => this._answer('watchService', args, this.watched);

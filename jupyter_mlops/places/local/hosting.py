@@ -21,6 +21,7 @@ from ... import home
 from ...agent import forking
 from ...core.alert import ServiceWatch
 from ...core.base import Seconds, Time
+from ...core.callers import CallerDay, callers_now
 from ...core.cluster import Problem
 from ...core.errors import Conflict, MlopsError, StartFailed, Unavailable, UnknownService, Unreadable
 from ...core.formats import FORMAT
@@ -123,6 +124,10 @@ class LocalHosting(Hosting):
         """As in `Hosting`."""
         return await asyncio.to_thread(lambda: [each.name for each in _named(name).callers().callers])
 
+    async def usage(self, name: str) -> list[CallerDay]:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(_usage, _named(name))
+
     async def watch(self, name: str) -> ServiceWatch | None:
         """As in `Hosting`."""
         return await asyncio.to_thread(lambda: _named(name).watch())
@@ -168,6 +173,11 @@ def _held(name: str) -> Iterator[ServiceFolder]:
     """The folder of a service that nobody else changes meanwhile, or removes."""
     with _named(name).locked():
         yield _named(name)
+
+
+def _usage(folder: ServiceFolder) -> list[CallerDay]:
+    now = time.time()
+    return callers_now([each.name for each in folder.callers().callers], folder.usage.days(now), now)
 
 
 def _all() -> list[ServiceState]:

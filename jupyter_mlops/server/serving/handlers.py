@@ -135,6 +135,18 @@ class PerformanceHandler(QuietHandler):
         self.reply(await self.services.serving.performance(name))
 
 
+class CallersHandler(QuietHandler):
+    """Who calls a service."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """Those who may, what each asked today, and who would miss it."""
+        self.reply(await self.services.serving.callers(name))
+
+
 class LabelsHandler(Handler):
     """What turned out to be true of what a service has answered."""
 
@@ -188,6 +200,7 @@ HANDLERS = [
     (r"services/([^/]+)/example", ServiceExampleHandler),
     (r"services/([^/]+)/watch", WatchHandler),
     (r"services/([^/]+)/performance", PerformanceHandler),
+    (r"services/([^/]+)/callers", CallersHandler),
     (r"services/([^/]+)/labels", LabelsHandler),
     (r"services/([^/]+)/forget", ForgetHandler),
     (r"services/([^/]+)/try", TryHandler),

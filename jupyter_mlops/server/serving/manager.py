@@ -12,6 +12,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
 from ...core.alert import ServiceWatch
 from ...core.base import Seconds, read_request
+from ...core.callers import ServiceCallers
 from ...core.candidate import CandidateState, SplitChange, SplitEnd
 from ...core.errors import InvalidInput, Unavailable
 from ...core.label import JoinedLabels, words_of
@@ -23,6 +24,7 @@ from ...home.owner import me
 from ...serving import deeds, splits
 from ...serving.deploy import deploy, find_service, hosting_of, list_services, until_so, watch_of
 from ...serving.labels import read_labels
+from ...serving.missed import callers_of
 from ..stream.hub import Hub
 from ..stream.looker import Looker
 
@@ -140,6 +142,11 @@ class ServiceManager:
         state = await find_service(name)
         told = await hosting_of(state.place).performance(name) or Performance()
         return told.model_copy(update={"words": performance_words(told)})
+
+    async def callers(self, name: str) -> ServiceCallers:
+        """Who calls a service, as far as that is known; raises `UnknownService`, `Unreadable`."""
+        state = await find_service(name)
+        return await callers_of(state.place, name)
 
     async def label(self, name: str, labels: Any) -> JoinedLabels:
         """Join labels to what a service has answered: records with `id` and `label`, or a table of id → label.

@@ -5,6 +5,7 @@ import { useMlops } from '../state/hooks';
 import { ServiceState } from '../state/schema';
 import { comparedWord, isTried } from '../words/candidate';
 import { versionName } from '../words/model';
+import { Missed } from './missed';
 
 /** What is decided: that the version that is tried serves, or that what served before does so again. */
 export type Decision = 'promote' | 'roll back';
@@ -44,6 +45,7 @@ export function DecideForm({ decision, service, onClose }: IDecideProps): JSX.El
       <p>
         <What promotes={promotes} service={service} />
       </p>
+      <Missed api={store.api} service={service.name} />
       <label className="jp-mlops-field">
         <span>{trans.__('Why, for the trail; may be left out')}</span>
         <input

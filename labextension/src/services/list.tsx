@@ -13,6 +13,7 @@ import { canRollBack, isTried, rollBackLabel } from '../words/candidate';
 import { matchesService } from '../words/match';
 import { servedVersion, serviceInfo } from '../words/service';
 import { CandidateRow } from './candidate';
+import { Missed } from './missed';
 import { RetrainButton, RetrainingLine } from './retraining';
 
 /** The services by name; those only that are `wanted`, where that isn't empty. Without any, nothing is shown. */
@@ -49,8 +50,15 @@ const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Eleme
   const stop = async (): Promise<void> => {
     const { button } = await showDialog({
       title: trans.__('Stop %1?', name),
-      body: trans.__(
-        'Nobody is answered at its address any more. Deployed again, it has this address and its callers.'
+      body: (
+        <div>
+          <p>
+            {trans.__(
+              'Nobody is answered at its address any more. Deployed again, it has this address and its callers.'
+            )}
+          </p>
+          <Missed api={store.api} service={name} />
+        </div>
       ),
       buttons: [
         Dialog.cancelButton({ label: trans.__('Cancel') }),

@@ -22,6 +22,7 @@ export interface Schemas {
   Receipt: Receipt;
   RunState: RunState;
   Sample: Sample;
+  ServiceCallers: ServiceCallers;
   ServiceWatch: ServiceWatch;
   Settings: Settings;
   Snapshot: Snapshot;
@@ -1547,6 +1548,28 @@ export interface CostBaseline {
     [k: string]: number;
   };
   until: number;
+}
+/**
+ * The callers of a service, those that asked last first, and in words who would miss it.
+ */
+export interface ServiceCallers {
+  callers: CallerDay[];
+  counted: boolean;
+  words: string;
+}
+/**
+ * What a service answered a caller in a day of UTC.
+ *
+ * `errors` are requests that the service failed, and `versions` are those that answered. `last` is when it was asked
+ * last: where a day has no requests, on an earlier one, and 0 where that is longer ago than days are kept.
+ */
+export interface CallerDay {
+  caller: string;
+  errors: number;
+  last: number;
+  requests: number;
+  rows: number;
+  versions: number[];
 }
 /**
  * How what a service is asked, and answers, compares with its version's baseline.
