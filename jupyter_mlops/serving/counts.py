@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from ..core.base import Seconds
-from .usage import Usage
+from .usage import CallerCounts
 
 #: Seconds that the rate is of.
 _SPAN = 10
@@ -51,7 +51,7 @@ class TrafficCounts:
     usage : counts what each caller was answered.
     """
 
-    def __init__(self, service: str, usage: Usage) -> None:
+    def __init__(self, service: str, usage: CallerCounts) -> None:
         self._usage = usage
         self._registry = CollectorRegistry()
         self._service = service

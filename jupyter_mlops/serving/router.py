@@ -39,7 +39,7 @@ from .front import FrontServer
 from .rollout import Rollout
 from .tensors import metadata
 from .traffic import Traffic
-from .usage import Usage
+from .usage import CallerCounts
 from .watching import Watching, say
 
 #: Only this machine's own processes get here.
@@ -64,7 +64,7 @@ class ServiceRouter:
 
     def __init__(self, folder: ServiceFolder, host: str = _HOST, linger: Seconds = 0.0) -> None:
         self._folder, self._host, self._linger = folder, host, linger
-        self._usage = Usage(folder.usage, say)
+        self._usage = CallerCounts(folder.usage, say)
         self.counts = TrafficCounts(folder.name, self._usage)
         self._traffic, self._watching, self._doorman = Traffic(), Watching(folder, say), Doorman(folder, say)
         self._changeover = Changeover(folder, self._traffic, self._watching, self._write)

@@ -16,7 +16,7 @@ from ..home.usage import UsageFolder
 EVERY: Seconds = 5.0
 
 
-class _Tally:
+class _CallerTally:
     """What one caller was answered today."""
 
     __slots__ = ("errors", "last", "requests", "rows", "versions")
@@ -31,7 +31,7 @@ class _Tally:
 _Counted = tuple[str, list[tuple[str, int, int, int, list[int], Time]]]
 
 
-class Usage:
+class CallerCounts:
     """Counts while requests are answered, and writes in a thread, so that no answer waits for a disk. What the disk
     refuses is tried again, and ends no service. One that starts goes on with its day.
 
@@ -42,7 +42,7 @@ class Usage:
 
     def __init__(self, folder: UsageFolder, say: Callable[[str], None]) -> None:
         self._folder, self._say = folder, say
-        self._tallies: dict[str, _Tally] = {}
+        self._tallies: dict[str, _CallerTally] = {}
         self._ended: list[_Counted] = []
         self._changed, self._said = False, ""
         self._begin(time.time())
@@ -64,7 +64,7 @@ class Usage:
         if tally is None:
             if len(self._tallies) >= MOST_COUNTED:
                 return
-            tally = self._tallies[caller] = _Tally()
+            tally = self._tallies[caller] = _CallerTally()
         tally.requests += 1
         tally.rows += rows
         tally.errors += failed
@@ -129,6 +129,6 @@ class Usage:
             self._say(f"what callers asked before isn't known: {error}")
             return
         for each in before.callers:
-            tally = self._tallies[each.caller] = _Tally()
+            tally = self._tallies[each.caller] = _CallerTally()
             tally.requests, tally.rows, tally.errors, tally.last = each.requests, each.rows, each.errors, each.last
             tally.versions = set(each.versions)

@@ -42,5 +42,8 @@ def test_days_are_those_of_utc() -> None:
     ],
 )
 def test_who_would_miss_it(ages: dict[str, float | None] | None, words: str) -> None:
-    callers = ages and [CallerDay(caller=name, last=0 if age is None else NOON - age) for name, age in ages.items()]
-    assert callers_words([] if ages == {} else callers, NOON) == words
+    assert callers_words(ages if ages is None else [of(*each) for each in ages.items()], NOON) == words
+
+
+def of(name: str, age: float | None) -> CallerDay:
+    return CallerDay(caller=name, last=0 if age is None else NOON - age)

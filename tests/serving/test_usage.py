@@ -19,7 +19,7 @@ from jupyter_mlops.home.models import model_folder
 from jupyter_mlops.home.services import service_folder
 from jupyter_mlops.home.usage import UsageFolder
 from jupyter_mlops.serving import usage
-from jupyter_mlops.serving.usage import Usage
+from jupyter_mlops.serving.usage import CallerCounts
 
 from .conftest import Caller, until
 
@@ -69,7 +69,7 @@ async def test_a_disk_that_refuses_is_told_once_and_tried_again(tmp_path: Path) 
     said: list[str] = []
     place = tmp_path / "usage"
     place.write_text("in the way")
-    counts = Usage(UsageFolder(place), said.append)
+    counts = CallerCounts(UsageFolder(place), said.append)
     before = len(said)
     for _ in range(2):
         counts.add("web", 1, 2, failed=False)
@@ -88,7 +88,7 @@ async def test_a_day_that_is_over_is_kept_whole_and_old_ones_go(
     clock: Any = type("Clock", (), {"time": staticmethod(lambda: now)})
     monkeypatch.setattr(usage, "time", clock)
     folder = UsageFolder(tmp_path / "usage")
-    counts = Usage(folder, pytest.fail)
+    counts = CallerCounts(folder, pytest.fail)
     counts.add("web", 1, 1, failed=False)
     counts.add("", 1, 1, failed=False)
     now += 2
@@ -109,7 +109,7 @@ async def test_a_day_that_is_over_is_kept_whole_and_old_ones_go(
 
 def test_callers_that_nobody_knows_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage, "MOST_COUNTED", 2)
-    counts = Usage(UsageFolder(tmp_path / "usage"), pytest.fail)
+    counts = CallerCounts(UsageFolder(tmp_path / "usage"), pytest.fail)
     for name in ("a", "b", "c", "a"):
         counts.add(name, 1, 1, failed=False)
     asyncio.run(counts.keep())
