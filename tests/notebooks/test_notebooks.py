@@ -51,7 +51,7 @@ def test_the_one_with_a_service_ends_as_it_says(home: Path) -> None:
     notebook = _run(WITH_A_SERVICE)
     trail = next(cell for cell in notebook.cells if cell.source.startswith("mlops.trail"))
     told = str(trail.outputs[0].data["text/plain"])
-    deeds = ["(pipeline) saved leaving@2", "went on with leaving@2", "rolled back leaving@3", "rolled back leaving@1"]
+    deeds = ["(pipeline) saved leaving@2", "went on with leaving@2", "took leaving@3 back", "had leaving@1 serve"]
     assert [deed for deed in deeds if deed not in told] == []
 
 
