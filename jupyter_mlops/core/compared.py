@@ -29,6 +29,10 @@ _TESTS = 5
 #: labelled rows that are wrong, of all, and an error of numbers, of itself.
 FAILED, LONGER, SECONDS, WRONG, FARTHER = 0.02, 0.25, 0.01, 0.02, 0.05
 
+#: Below this share a candidate is asked so rarely that it is slower by that alone: what it needs is in no cache any
+#: more. There twice as long is what matters.
+RARE, RARE_LONGER = 0.2, 1.0
+
 #: The population stability index of two distributions of answers that have little to do with each other any more.
 APART = 0.5
 
@@ -120,7 +124,8 @@ def _latency(evidence: Evidence, alpha: float, rate: float | None) -> Comparison
     """Of the logarithms of seconds: a few requests that take for ever don't hide what all others take."""
     pair = evidence.stable.times, evidence.candidate.times
     usual = pair[0].mean
-    matters = math.log1p(LONGER if usual is None else max(LONGER, SECONDS / math.exp(usual)))
+    longer = RARE_LONGER if evidence.share < RARE else LONGER
+    matters = math.log1p(longer if usual is None else max(longer, SECONDS / math.exp(usual)))
     told = _compared("latency", pair, difference([pair], alpha), matters, alpha, _Pace(1, rate))
     for name, read in (("stable", math.exp), ("candidate", math.exp), ("low", math.expm1), ("high", math.expm1)):
         if (value := getattr(told, name)) is not None:

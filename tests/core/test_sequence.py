@@ -176,6 +176,14 @@ def test_what_is_worse_takes_a_canary_back(worse: ArmEvidence, name: str) -> Non
     assert bool(harms("ab", found)) == (name == "errors") and not harms("shadow", found)
 
 
+def test_who_is_rarely_asked_may_be_slower_by_that_alone() -> None:
+    slow, slower = arm(1000, usual=0.027), arm(1000, usual=0.06)
+    for share, worse, told in ((0.05, slow, "same"), (0.05, slower, "worse"), (0.25, slow, "worse")):
+        evidence = seen(arm(5000, usual=0.015), worse)
+        evidence.share = share
+        assert states(evidence)["latency"] == told
+
+
 def test_missing_and_constant_answers_take_any_back_but_a_shadow() -> None:
     gone = arm(1000)
     assert gone.answers is not None
