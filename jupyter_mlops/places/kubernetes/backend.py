@@ -36,8 +36,6 @@ from .pricelist import price_list
 from .records import daskcluster, record
 from .records.accounts import AccountSecrets
 from .records.stored import StoredCluster, state_of
-from .schedules.scheduling import KubernetesScheduling
-from .services.hosting import KubernetesHosting
 from .tunnel.connections import Connections
 
 
@@ -55,15 +53,23 @@ class KubernetesBackend(Backend):
         self._connections = Connections()
         self._finder = ClusterFinder(self._connections)
         self._market = NodeMarket(self._connections)
-        self._hosting = KubernetesHosting(self._connections)
-        self._scheduling = KubernetesScheduling(self._connections)
+        self._hosting: Hosting | None = None
+        self._scheduling: Scheduling | None = None
 
     def hosting(self) -> Hosting:
         """As in `Backend`."""
+        if self._hosting is None:
+            from .services.hosting import KubernetesHosting  # the pods of a cluster haven't it: they have no services
+
+            self._hosting = KubernetesHosting(self._connections)
         return self._hosting
 
     def scheduling(self) -> Scheduling:
         """As in `Backend`."""
+        if self._scheduling is None:
+            from .schedules.scheduling import KubernetesScheduling  # as above
+
+            self._scheduling = KubernetesScheduling(self._connections)
         return self._scheduling
 
     def shipped_profiles(self) -> list[Profile]:

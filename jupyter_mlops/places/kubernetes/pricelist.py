@@ -18,7 +18,7 @@ from .node import node_of
 #: Nodes that are looked at: they tell of the regions and kinds that there are.
 NODES = 500
 #: Bytes that prices may have when they travel: they share a Secret, which takes 1 MiB, with the code.
-MOST = 400_000
+MOST = 300_000
 
 
 async def price_list(api: Api, spec: ClusterSpec) -> bytes:

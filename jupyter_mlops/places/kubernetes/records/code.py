@@ -21,6 +21,8 @@ _PARTS = ("core", "agent", "home", "pricing", "controller", "places", "client")
 #: What a scheduler's pod imports besides Dask and what that brings, by the distribution that has it. Dask's images lack
 #: some; the kernel's versions are installed then.
 _NEEDED = {"pydantic": "pydantic", "kubernetes.aio": "kubernetes", "aiohttp": "aiohttp"}
+#: What of these nobody needs in the pods of a cluster.
+_NOT_IN_CLUSTERS = ("places/kubernetes/services/", "places/kubernetes/schedules/")
 #: What of these only the wall needs, and the parts for its own pod, which knows no Dask.
 _WALL = ("core/wall.py", "places/kubernetes/wall/")
 _PARTS_OF_WALL = ("core", "agent", "home", "pricing", "controller", "places")
@@ -56,7 +58,9 @@ def files(parts: tuple[str, ...] = _PARTS) -> list[str]:
     found = [package / "__init__.py", package / "_version.py"]
     for part in parts:
         found.extend(path for path in (package / part).rglob("*.py"))
-    without = () if parts == _PARTS_OF_WALL else (*_WALL, _WIDGETS)
+    without: tuple[str, ...] = () if parts == _PARTS_OF_WALL else (*_WALL, _WIDGETS)
+    if parts == _PARTS:
+        without += _NOT_IN_CLUSTERS
     left_out = tuple(f"{start.PACKAGE}/{name}" for name in without)
     names = sorted(path.relative_to(_ROOT).as_posix() for path in found)
     return [name for name in names if not name.startswith(left_out)]
