@@ -10,7 +10,7 @@ from ...core.cluster import ClusterState, Problem
 from ...core.errors import ClusterUnreachable, MlopsError, Refused
 from ...core.waiting import wait_for
 from .api import kubeconfig
-from .api.client import Answer
+from .api.client import Answer, problem_of
 from .api.kubeconfig import UnknownContext
 from .api.login import NoKubernetes, no_way
 from .api.where import Where, everywhere, was_started_in
@@ -156,18 +156,7 @@ class ClusterFinder:
 
 def _problem(place: Where, error: Exception, patience: Seconds = _LIST) -> Problem:
     """Why a place can't be asked, with its name where it isn't the current one."""
-    if isinstance(error, asyncio.TimeoutError):
-        problem = Problem(
-            what="Kubernetes doesn't answer",
-            why=f"it said nothing in {patience:.0f} s",
-            todo="Check the network (VPN?).",
-        )
-    elif isinstance(error, Answer):
-        problem = error.problem
-    elif isinstance(error, MlopsError):
-        problem = Problem.of(error)
-    else:
-        problem = Problem(what="What Kubernetes answers can't be read", why=f"{type(error).__name__}: {error}")
+    problem = problem_of(error, patience)
     named = {"context": place.context, "namespace": place.namespace}
     where = ", ".join(f"{noun} {name!r}" for noun, name in named.items() if name)
     return problem.model_copy(update={"what": f"{problem.what} ({where})"}) if where else problem

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from ....core.base import Seconds
 from ....core.cluster import Problem
 from ....core.errors import InvalidSpec, MlopsError, Refused, Unavailable
 from ..why import refusal
@@ -66,6 +67,22 @@ class Answer(Exception):
 
 class Unreachable(Unavailable):
     """The API doesn't answer."""
+
+
+def unanswered(patience: Seconds) -> Unavailable:
+    """What there is to say where it hasn't answered in time."""
+    return Unavailable("Kubernetes doesn't answer", f"it said nothing in {patience:.0f} s", "Check the network (VPN?).")
+
+
+def problem_of(error: Exception, patience: Seconds) -> Problem:
+    """Why it can't be asked, whatever came of that within `patience`."""
+    if isinstance(error, asyncio.TimeoutError):
+        return Problem.of(unanswered(patience))
+    if isinstance(error, Answer):
+        return error.problem
+    if isinstance(error, MlopsError):
+        return Problem.of(error)
+    return Problem(what="What Kubernetes answers can't be read", why=f"{type(error).__name__}: {error}")
 
 
 class Api:

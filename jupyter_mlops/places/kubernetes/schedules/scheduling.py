@@ -21,7 +21,7 @@ from ....core.waiting import wait_for
 from ....home.owner import me
 from ...scheduling import Scheduling
 from .. import names, shipped
-from ..api.client import Answer, Api, Json, delete
+from ..api.client import Answer, Api, Json, delete, unanswered
 from ..api.kubeconfig import UnknownContext
 from ..api.login import NoKubernetes
 from ..api.where import Where, everywhere, remember, where
@@ -163,8 +163,7 @@ class KubernetesScheduling(Scheduling):
         except MlopsError as error:
             return error
         except asyncio.TimeoutError:
-            why = f"it said nothing in {_LIST:.0f} s"
-            return Unavailable("Kubernetes doesn't answer", why, "Check the network (VPN?).")
+            return unanswered(_LIST)
 
     async def _schedule(self, spec: ScheduleSpec, parcel: NotebookParcel) -> StoredSchedule:
         place = where(spec.profile)

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 
 from ....core.base import Seconds
 from ....core.cluster import Problem
-from ....core.errors import MlopsError, Unavailable, UnknownService
+from ....core.errors import MlopsError, UnknownService
 from ....core.service import ServiceState
 from ....core.waiting import wait_for
 from ....home.owner import me
 from .. import names
 from ..api import kubeconfig
-from ..api.client import Answer, Api, Json
+from ..api.client import Answer, Api, Json, problem_of, unanswered
 from ..api.kubeconfig import UnknownContext
 from ..api.login import NoKubernetes
 from ..api.where import Where
@@ -107,8 +107,7 @@ class ServiceFinder:
         except MlopsError as error:
             return error
         except asyncio.TimeoutError:
-            why = f"it said nothing in {_FIND:.0f} s"
-            return Unavailable("Kubernetes doesn't answer", why, "Check the network (VPN?).")
+            return unanswered(_FIND)
 
     async def _look(self, key: _Seen) -> None:
         seen, problem = self._seen.get(key, {}), None
@@ -117,7 +116,7 @@ class ServiceFinder:
         except (NoKubernetes, UnknownContext):
             seen = {}
         except Exception as error:  # noqa: BLE001 - whatever it is, the other places are listed, and it is said
-            problem = _problem(error)
+            problem = problem_of(error, _LIST)
         if self._asking.get(key) is not asyncio.current_task():
             return  # somebody looks anew
         self._seen[key], self._looked_at[key] = seen, time.monotonic()
@@ -175,14 +174,3 @@ async def _thrown_away(api: Api, entry: StoredService) -> bool:
     with contextlib.suppress(Answer):
         await api.request("DELETE", api.path("secrets", entry.ids.whole), unchanged, parse=False)
     return True
-
-
-def _problem(error: Exception) -> Problem:
-    if isinstance(error, asyncio.TimeoutError):
-        why = f"it said nothing in {_LIST:.0f} s"
-        return Problem(what="Kubernetes doesn't answer", why=why, todo="Check the network (VPN?).")
-    if isinstance(error, Answer):
-        return error.problem
-    if isinstance(error, MlopsError):
-        return Problem.of(error)
-    return Problem(what="What Kubernetes answers can't be read", why=f"{type(error).__name__}: {error}")
