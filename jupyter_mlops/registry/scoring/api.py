@@ -23,19 +23,18 @@ from ...client.runs.run import Run
 from ...client.runs.view import View
 from ...client.send.payload import ship_function
 from ...client.words import tell
-from ...core.errors import Conflict, InvalidInput, InvalidSpec, MlopsError, Unavailable, UnknownRun
+from ...core.errors import Conflict, InvalidSpec, MlopsError, Unavailable, UnknownRun
 from ...core.price import Cost
 from ...core.run import FINAL
 from ...core.scoring import Scoring
 from ...core.words import count, fine_money, span
 from .. import answers, flavors, rows
-from ..find import find_model, find_version, split_name
 from ..handle import Model, Version
 from . import part as parts
 from .folder import NOTE, ScoreFolder, check_all_wanted, check_same
 from .inputs import input_of
 from .part import ScorePart, scorer
-from .plan import check_version, keys_of, plan_of
+from .plan import keys_of, plan_of, version_meant
 
 #: What a worker does travels with the run: workers elsewhere have no copy of it.
 for _travelling in (answers, flavors, parts, rows):
@@ -90,19 +89,13 @@ def score(
     if unknown := [name for name in options if name not in _OPTIONS]:
         raise InvalidSpec(f"{unknown[0]!r} is no option of scoring", "", f"There are: {', '.join(_OPTIONS)}.")
     _check_installed()
-    name = model if isinstance(model, str) else getattr(model, "name", None)
-    if not isinstance(name, str):
-        raise InvalidInput(f"A {type(model).__name__} can't score", "", "Save it first: mlops.save_model(…).")
-    model_name, number = split_name(name)
-    models = find_model(model_name)
-    version = find_version(models, number or "champion")
-    check_version(version)
+    models, version = version_meant(model, "can't score")
     given = input_of(data)
     folder = ScoreFolder(str(Path(out).expanduser()) if isinstance(out, Path) or out.startswith("~") else out)
     chosen = keys_of(version, given, keys)
     plan = plan_of(models, version, given, chosen, chances, folder.place, NOTE)
     note = Scoring(
-        model=model_name,
+        model=models.name,
         number=version.number,
         digest=version.digest,
         keys=chosen,

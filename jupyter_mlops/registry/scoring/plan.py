@@ -13,6 +13,7 @@ from ...core.errors import Conflict, InvalidInput
 from ...core.model import ModelVersion
 from ...core.words import first_of
 from ...home.models import EXAMPLE, ModelFolder
+from ..find import find_model, find_version, split_name
 from ..flavors import FLAVORS
 from ..load import load
 from ..rows import read_column, rows_from
@@ -45,6 +46,30 @@ def keys_of(version: ModelVersion, given: ScoreInput, keys: Sequence[str] | str 
     if len(set(chosen)) < len(chosen):
         raise InvalidInput("A key is named twice", "", "Name each once.")
     return chosen
+
+
+def version_meant(model: object, cannot: str) -> tuple[ModelFolder, ModelVersion]:
+    """The version that rows are to be given to, with its model: by its name, where none is named the champion; or as
+    the object that knows its name.
+
+    Parameters
+    ----------
+    cannot : what something that is no model can't be: "can't score".
+
+    Raises
+    ------
+    InvalidInput : it is no model.
+    UnknownModel, UnknownVersion, Unreadable : there is none.
+    Conflict : as `check_version`.
+    """
+    name = model if isinstance(model, str) else getattr(model, "name", None)
+    if not isinstance(name, str):
+        raise InvalidInput(f"A {type(model).__name__} {cannot}", "", "Save it first: mlops.save_model(…).")
+    model_name, number = split_name(name)
+    folder = find_model(model_name)
+    version = find_version(folder, number or "champion")
+    check_version(version)
+    return folder, version
 
 
 def check_version(version: ModelVersion) -> None:

@@ -24,15 +24,15 @@ from ...client.runs.view import View
 from ...client.send.payload import ship_function
 from ...client.words import tell
 from ...core.base import Time
-from ...core.errors import Conflict, InvalidInput, InvalidSpec, Unavailable, UnknownService, UnknownVersion
+from ...core.errors import Conflict, InvalidSpec, Unavailable, UnknownService, UnknownVersion
 from ...core.model import ModelVersion
 from ...core.service import ServiceSpec
 from ...core.words import first_of
 from ...registry import answers, flavors, measure, rows
-from ...registry.find import find_model, find_version, split_name
+from ...registry.find import find_version
 from ...registry.handle import Model, Version
 from ...registry.scoring import part as scoring
-from ...registry.scoring.plan import check_version, plan_of
+from ...registry.scoring.plan import plan_of, version_meant
 from ..deploy import find_service, hosting_of, list_services
 from . import part as parts
 from .compare import compare, measures_of, plain
@@ -94,14 +94,8 @@ def replay(
         if importlib.util.find_spec(needed) is None:
             raise Unavailable("Nothing can be replayed", f"{needed} isn't installed here", f"pip install {needed}")
     begin, when = _moment(hours, since)
-    model_name = model if isinstance(model, str) else getattr(model, "name", None)
-    if not isinstance(model_name, str):
-        raise InvalidInput(f"A {type(model).__name__} can't be replayed", "", "Save it first: mlops.save_model(…).")
-    model_name, number = split_name(model_name)
-    models = find_model(model_name)
-    version = find_version(models, number or "champion")
-    check_version(version)
-    place, name = _service_of(model_name, service)
+    models, version = version_meant(model, "can't be replayed")
+    place, name = _service_of(models.name, service)
     hosting = hosting_of(place)
     spec = _call(hosting.spec(name))
     logged = logged_rows(_call(hosting.logged(name, begin)), version, spec, when)
