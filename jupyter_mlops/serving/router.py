@@ -114,17 +114,19 @@ class ServiceRouter:
 
     def watch(self, caller: str) -> ServiceWatch:
         """As `Answering`."""
-        if caller != self._spec.owner:
-            raise Refused("What others ask isn't told", f"only {self._spec.owner} is told it", "")
+        self._check_owner(caller)
         return self._folder.watch() or ServiceWatch()
 
     async def of_log(self, caller: str, question: str, body: bytes) -> bytes:
         """As `Answering`."""
-        if caller != self._spec.owner:
-            raise Refused("What others ask isn't told", f"only {self._spec.owner} is told it", "")
+        self._check_owner(caller)
         told = await asyncio.to_thread(log_door.answer, self._folder, question, body)
         await self._watching.log()  # what it has changed counts at once
         return told
+
+    def _check_owner(self, caller: str) -> None:
+        if caller != self._spec.owner:
+            raise Refused("What others ask isn't told", f"only {self._spec.owner} is told it", "")
 
     def caller(self, token: str) -> str | None:
         """As `Answering`."""
