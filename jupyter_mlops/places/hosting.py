@@ -15,7 +15,7 @@ from ..core.label import JoinedLabels
 from ..core.performance import Performance
 from ..core.service import ServiceSpec, ServiceState
 from ..core.window import Window
-from ..home.requests import LoggedPiece
+from ..home.request_files import LoggedPiece
 
 
 class Hosting(ABC):

@@ -30,7 +30,7 @@ from ...core.performance import Performance
 from ...core.service import PATIENCE, ServiceSpec, ServiceState, unreadable_service
 from ...core.window import Window
 from ...home.owner import me
-from ...home.requests import LoggedPiece
+from ...home.request_files import LoggedPiece
 from ...home.services import ServiceFolder, service_folder, service_folders
 from ..hosting import Hosting
 from . import processes

@@ -16,7 +16,7 @@ from ...core.errors import Conflict, InvalidInput, NotFound
 from ...core.model import ModelVersion
 from ...core.service import ServiceSpec
 from ...core.words import count, first_of
-from ...home.requests import LoggedPiece
+from ...home.request_files import LoggedPiece
 from ...registry.scoring.inputs import Columns, ScoreInput
 from .part import FileRows, ReplayPart
 
