@@ -12,10 +12,9 @@ from jupyter_mlops.controller.runs.gangs.gang import (
     MOST_PORTS,
     PATIENCE,
     SETTLE,
-    Cause,
     Gang,
-    SeatState,
 )
+from jupyter_mlops.controller.runs.gangs.seats import Cause, SeatState
 
 
 class Notes:

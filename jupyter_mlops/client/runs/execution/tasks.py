@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ....agent import surroundings
-from ....controller.runs.gangs.gang import NOWHERE
+from ....controller.runs.gangs.seats import NOWHERE
 from ....controller.runs.install import enter
 from ....core.errors import ClusterUnreachable, Unavailable
 from ....core.resources import demanded

@@ -20,15 +20,13 @@ read, and tested, in one place:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from ....core.base import Seconds, Time
 from ....core.run import RESTARTS
 from ....core.words import count
-
-#: Where a task runs that waits for a seat: no worker has this address.
-NOWHERE = "tls://0.0.0.0:1"
+from .checkpoints import Checkpoints
+from .seats import BLAME, Cause, SeatState
 
 #: Seconds that are waited for the cause, when a rank says that it has lost another one.
 PATIENCE: Seconds = 2.0
@@ -44,45 +42,6 @@ SETTLE: Seconds = 10.0
 
 #: Seconds between two beginnings of an elastic gang, at least, when the second one is for more workers only.
 GROW: Seconds = 600.0
-
-SeatPhase = Literal["empty", "given", "ready", "running", "breaking", "done", "left"]
-
-CauseKind = Literal["gone", "port taken", "died", "raised", "lost others", "hung"]
-
-#: The kinds of causes, what is most likely to blame first: whoever lost another rank is not.
-_ORDER: tuple[CauseKind, ...] = ("gone", "port taken", "died", "raised", "lost others", "hung")
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why an attempt ended: of which rank (None: of a whole seat, or of nobody knows which), how, and its error in
-    words."""
-
-    rank: int | None
-    kind: CauseKind
-    error: str
-
-    @property
-    def words(self) -> str:
-        """It, with whose it is."""
-        return self.error if self.rank is None else f"rank {self.rank}: {self.error}"
-
-
-@dataclass(eq=False)
-class SeatState:
-    """The gang's place on one worker: a Dask task. `ranks` are those that have not ended yet."""
-
-    key: str
-    number: int
-    phase: SeatPhase = "empty"
-    worker: str = ""
-    #: The first of its ranks in this attempt.
-    first: int = 0
-    ranks: set[int] = field(default_factory=set)
-    #: Whether its worker is about to go.
-    leaves: bool = False
-    #: What others must know of it: machine, host, port, folder.
-    place: dict[str, Any] = field(default_factory=dict)
 
 
 class Hands(Protocol):
@@ -106,16 +65,6 @@ class Hands(Protocol):
     def began(self, attempt: int, world: int, resume: dict[str, Any] | None) -> None:
         """All ranks of an attempt begin, `world` in number; with the step and time of the checkpoint that they go on
         from, and whether it is of this run (`ours`)."""
-
-
-@dataclass
-class Parts:
-    """A checkpoint whose ranks have not all written their parts: what each wrote, file → bytes."""
-
-    best: float | None = None
-    files: dict[int, dict[str, int]] = field(default_factory=dict)
-    #: Whether one rank writes all of it.
-    alone: bool = False
 
 
 class Gang:
@@ -153,13 +102,7 @@ class Gang:
         self._causes: list[Cause] = []
         #: When the first of these causes came, on the caller's clock.
         self._since: Time = 0.0
-        #: Of this attempt: checkpoints that aren't written by all ranks; how many are being completed; whether one is
-        #: kept of a later step than that it began from; that step; and whether it was said that a rank's parts are
-        #: missing.
-        self._parts: dict[int, Parts] = {}
-        self._keeping = 0
-        self._got_on, self._from = False, -1
-        self._said = False
+        self._checkpoints = Checkpoints(0, 0, None)
         #: Once a worker is about to go: how often, at most, the ranks of each seat have asked whether to stop; and
         #: whether one has stopped since.
         self._asked: dict[int, int] | None = None
@@ -258,7 +201,7 @@ class Gang:
 
     def left(self, seat: SeatState, now: Time) -> None:
         """The seat's task is computed by nobody any more: its worker went."""
-        gone = f"the worker of {_ranks(seat, self.per_worker)} went"
+        gone = f"the worker of {seat.ranks_of(self.per_worker)} went"
         attends = self.attempt > 0 and seat in self._attending
         if self.over and attends:
             self._hands.fail(f"{gone} before it had told how they ended")
@@ -277,7 +220,7 @@ class Gang:
         if seat.phase == "ready":
             self._send_away(seat)
         elif seat.phase in ("running", "done"):
-            self._give_notice(f"The worker of {_ranks(seat, self.per_worker)}")
+            self._give_notice(f"The worker of {seat.ranks_of(self.per_worker)}")
 
     def ending(self) -> None:
         """The cluster is about to end: all ranks have until then to save what they have."""
@@ -308,51 +251,23 @@ class Gang:
         """A rank has written its part of a checkpoint: of all of it, if it writes `alone`."""
         if self.over or self._causes:
             return
-        parts = self._parts.setdefault(step, Parts())
-        parts.files[rank], parts.alone = files, parts.alone or alone
-        parts.best = best if parts.best is None else parts.best
-        if not parts.alone and len(parts.files) < self.world:
-            self._say_who_is_missing(rank)
-            return
-        self._parts = {later: others for later, others in self._parts.items() if later > step}
-        self._keeping += 1
-        self._hands.order(
-            self._attending[0],
-            "keep",
-            manifest={
-                "step": step,
-                "attempt": self.attempt,
-                "best": parts.best,
-                "world": self.world,
-                "files": {name: size for rank in sorted(parts.files) for name, size in parts.files[rank].items()},
-            },
-        )
+        manifest = self._checkpoints.written(rank, step, best, alone, files)
+        if manifest is not None:
+            self._hands.order(self._attending[0], "keep", manifest=manifest)
+        elif missing := self._checkpoints.missing_beside(rank):
+            self._hands.say(missing)
 
     def kept(self, step: int, now: Time) -> None:
         """A checkpoint is complete."""
-        self._keeping -= 1
-        self._got_on = self._got_on or step > self._from  # the same step once more is what many loops begin with
+        self._checkpoints.kept(step)
         self.look(now)
         self._grow(now)
 
     def not_kept(self, step: int, error: str, now: Time) -> None:
         """It could not be completed; the ranks go on."""
-        self._keeping -= 1
+        self._checkpoints.keeping -= 1
         self._hands.say(f"The checkpoint of step {step} is not kept: {error}")
         self.look(now)
-
-    def _say_who_is_missing(self, rank: int) -> None:
-        """A rank that has written three checkpoints of which none is complete may be the only one to write: then none
-        would ever be."""
-        mine = [step for step, parts in sorted(self._parts.items()) if rank in parts.files]
-        if len(mine) > 2 and not self._said:
-            self._said = True
-            missing = sorted(set(range(self.world)) - set(self._parts[mine[0]].files))
-            others = f"rank {missing[0]}" if len(missing) == 1 else f"ranks {', '.join(map(str, missing))}"
-            self._hands.say(
-                f"The checkpoint of step {mine[0]} isn't complete, since {others} wrote nothing: call "
-                "mlops.checkpoint in all ranks, or with alone=True in the one that writes all of it"
-            )
 
     # What is to be done
 
@@ -402,12 +317,14 @@ class Gang:
 
     def _break_up(self, now: Time) -> None:
         """End what still runs; once nothing does, begin again or end."""
-        cause = min(self._causes, key=lambda each: _ORDER.index(each.kind))
+        cause = min(self._causes, key=lambda each: BLAME.index(each.kind))
         runs = any(seat.phase == "running" for seat in self.seats)
         soon = now - self._since < PATIENCE
-        if soon and ((cause.kind == "lost others" and runs) or (cause.kind != "gone" and self._keeping > 0)):
+        if soon and (
+            (cause.kind == "lost others" and runs) or (cause.kind != "gone" and self._checkpoints.keeping > 0)
+        ):
             return  # which one it lost, and why, and whether the last checkpoint is complete, is about to be known
-        if not self._is_excused(cause) and (not self._got_on or not self._restarts):
+        if not self._is_excused(cause) and (not self._checkpoints.got_on or not self._restarts):
             if cause.kind == "hung":  # no rank can tell of it
                 self.over = True
                 self._hands.fail(cause.words)
@@ -464,10 +381,9 @@ class Gang:
         self.attempt += 1
         self._attending, self._wanted, self._began = seats, len(seats), now
         self._asked, self._early = None, False
-        self._parts, self._keeping, self._said = {}, 0, False
         first = seats[0]
         resume = first.place.get("resume")
-        self._got_on, self._from = False, -1 if resume is None else resume["step"]
+        self._checkpoints = Checkpoints(self.attempt, self.world, resume)
         self._hands.began(self.attempt, self.world, resume)
         where = [seat.place["machine"] for seat in seats]
         machines = list(dict.fromkeys(where))  # a machine's ranks share its GPUs
@@ -503,8 +419,3 @@ class Gang:
 
     def _let_go(self, seat: SeatState, blame: int | None = None) -> None:
         self._hands.order(seat, "finish", blame=blame, seats=len(self._attending))
-
-
-def _ranks(seat: SeatState, per_worker: int) -> str:
-    last = seat.first + per_worker - 1
-    return f"rank {seat.first}" if per_worker == 1 else f"ranks {seat.first} to {last}"

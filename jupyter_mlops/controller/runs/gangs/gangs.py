@@ -21,7 +21,8 @@ from ... import dask
 from ...background import Background
 from ..liverun import LiveRun
 from ..stacks import stacks_of
-from .gang import NOWHERE, Cause, Gang, SeatState
+from .gang import Gang
+from .seats import NOWHERE, Cause, SeatState
 from .steps import StepWatch
 
 if TYPE_CHECKING:
