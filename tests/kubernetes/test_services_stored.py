@@ -195,7 +195,7 @@ def test_stopped_it_keeps_its_callers_and_its_receipt_until_it_is_forgotten(
 
     again = made()
     with monkeypatch.context() as away, pytest.raises(mlops.errors.Unavailable):
-        away.setattr(hosting, "_is_there", _says_nothing)
+        away.setattr(hosting, "is_there", _says_nothing)
         again.stop()
     state = again.state
     assert state.phase == "dead" and state.cost is not None and state.cost.per_hour == 0  # nothing is paid any more

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
 from ....core.alert import ServiceWatch, together
@@ -17,7 +17,6 @@ from ....core.base import Seconds, Time
 from ....core.cluster import Problem, Receipt
 from ....core.errors import Conflict, MlopsError, Refused, StartFailed, Unavailable, UnknownService, Unreadable
 from ....core.label import JoinedLabels
-from ....core.ledger import LedgerEntry
 from ....core.performance import Performance
 from ....core.service import CallerTokens, ServiceSpec, ServiceState
 from ....core.window import Window
@@ -26,46 +25,28 @@ from ....home.owner import me
 from ....home.services import caller_of, with_caller
 from ...hosting import Hosting
 from .. import names, shipped
-from ..api.client import MERGE_PATCH, Answer, Api, Json, delete
+from ..api.client import Answer, Api
 from ..api.where import everywhere, remember, where
 from ..names import ServiceNames
-from ..records.kept import change
 from ..tunnel.connections import Connections, has_name_here
 from .asked import PodAsker
-from .finder import ServiceFinder, services_listed
+from .finder import ServiceFinder
 from .logged import forget_in_pods, label_in_pods, performance_of_pods, rows_of_pods
+from .making import change_service, make_service
 from .objects import (
-    BEFORE,
     CALLERS,
     LEDGER,
-    RECEIPT,
     TOKEN,
-    WANTED,
     ServiceParcel,
-    address_object,
-    budget,
-    build_files,
-    build_of,
-    build_secrets,
-    change_of,
     check_spec,
-    deployment,
-    environment_secret,
     port_of,
-    record_object,
-    template_of,
 )
+from .record import TRIES, as_lines, look, store
+from .stopping import LOOK, close, delete_deployment, delete_record, is_there
 from .stored import StoredService, with_replicas
 
-_APPS = "apps/v1"
-_JSON_PATCH = "application/json-patch+json"
-
-#: Seconds that pods have to end, beside the patience of their service; and between two looks at whether they have.
+#: Seconds that pods have to end, beside the patience of their service.
 _ENDING: Seconds = 60.0
-_LOOK: Seconds = 0.5
-
-#: How often a record is changed anew that somebody else changed at the same moment.
-_TRIES = 5
 
 _T = TypeVar("_T")
 
@@ -75,7 +56,7 @@ class KubernetesHosting(Hosting):
 
     by_profile: ClassVar[bool] = True
     logs_requests: ClassVar[bool] = True
-    every: ClassVar[Seconds] = _LOOK
+    every: ClassVar[Seconds] = LOOK
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
@@ -130,7 +111,7 @@ class KubernetesHosting(Hosting):
             api, found = await self._find(name)
             if found.deployment is not None:
                 raise Conflict(f"The service {name!r} lives", "", "Stop it first.")
-            await _delete_record(api, found)
+            await delete_record(api, found)
             self._finder.forget()
 
         await self._run(forget())
@@ -146,7 +127,7 @@ class KubernetesHosting(Hosting):
             folder = model_folder(before.model).version(before.version)
             try:
                 parcel = await asyncio.to_thread(ServiceParcel.of, folder, before.version_name)
-                await self._change(api, found, before, parcel, keep=None)
+                await change_service(api, found, before, parcel, keep=None)
             except FileNotFoundError:
                 pass  # it was removed here, and answers there all the same
             except Answer as answer:
@@ -261,22 +242,22 @@ class KubernetesHosting(Hosting):
         api = await self._connections.api(*place)
         await asyncio.to_thread(remember, place)
         ids = ServiceNames(spec.name, api.namespace)
-        found = await _look(api, ids)
+        found = await look(api, ids)
         if found is not None:
             spec = _checked(found, spec)
         if found is None or found.stopped:
             await self._check_elsewhere(spec.name)
         try:
             if found is None:
-                await self._make(api, ids, spec, parcel)
+                await make_service(api, ids, spec, parcel)
             elif found.deployment is None:
-                await self._make(api, ids, spec, parcel, found)
+                await make_service(api, ids, spec, parcel, found)
             else:
-                await self._change(api, found, spec, parcel, keep=found.spec if found.answers else found.before)
+                await change_service(api, found, spec, parcel, keep=found.spec if found.answers else found.before)
         except Answer as answer:
             raise _not_made(spec, answer) from None
         self._finder.forget()
-        if (made := await _look(api, ids)) is None:
+        if (made := await look(api, ids)) is None:
             raise UnknownService.named(spec.name, [])
         return made.state()
 
@@ -291,74 +272,6 @@ class KubernetesHosting(Hosting):
                     "Choose another name, name a profile of that namespace, or stop it first.",
                 )
 
-    async def _make(
-        self, api: Api, ids: ServiceNames, spec: ServiceSpec, parcel: ServiceParcel, before: StoredService | None = None
-    ) -> None:
-        """Make all of a service; its pods are asked for last. Whatever interrupts it, nothing is left that costs, and
-        one that had stopped `before` has stopped still."""
-        files = await asyncio.to_thread(build_files, spec)
-        environment = spec.profile.environment if spec.profile is not None else {}
-        build = build_of(files, environment)
-        template = template_of(spec, ids, build, parcel.digest, len(parcel.parts))
-        entries = with_replicas([], spec, time.time())
-        record: dict[str, str | bytes] = {WANTED: spec.model_dump_json(), LEDGER: _lines(entries)}
-        try:
-            if before is not None:
-                await _store(api, ids, {**record, BEFORE: "", RECEIPT: ""}, before.version)
-            else:
-                token, known = with_caller(CallerTokens(), me(), spec.name)
-                record |= {TOKEN: token, CALLERS: known.model_dump_json(indent=1)}
-                await api.request("POST", api.path("secrets"), record_object(spec, ids, record), parse=False)
-            made = await api.request("POST", api.path("deployments", group=_APPS), deployment(spec, ids, template))
-            owner = names.owner_of({"apiVersion": _APPS, "kind": "Deployment", **made})
-            await self._supply(api, ids, spec, owner, build, files, parcel)
-            await _patch_deployment(api, ids, change_of(spec, template))
-        except BaseException:
-            await asyncio.shield(_unmake(api, ids, spec, before))
-            raise
-
-    async def _change(
-        self, api: Api, found: StoredService, spec: ServiceSpec, parcel: ServiceParcel, keep: ServiceSpec | None
-    ) -> None:
-        """Want something else of one that lives. `keep` is what answers, and is wanted again where this can't be."""
-        assert found.deployment is not None and spec.profile is not None
-        ids, files = found.ids, await asyncio.to_thread(build_files, spec)
-        build = build_of(files, spec.profile.environment)
-        template = template_of(spec, ids, build, parcel.digest, len(parcel.parts))
-        owner = names.owner_of({"apiVersion": _APPS, "kind": "Deployment", **found.deployment})
-        earlier = await _build_names(api, ids)
-        await self._supply(api, ids, spec, owner, build, files, parcel)
-        entries = with_replicas(found.entries, spec, time.time())
-        before = "" if keep is None else keep.model_dump_json()
-        record = {WANTED: spec.model_dump_json(), BEFORE: before, LEDGER: _lines(entries)}
-        stored = await _store(api, ids, record, found.version)
-        try:
-            await _patch_deployment(api, ids, change_of(spec, template))
-        except BaseException:
-            await asyncio.shield(_take_back(api, found, tuple(record), stored))
-            raise
-        used = _secrets_of(template["spec"]) | _secrets_of(found.deployment["spec"]["template"]["spec"])
-        used.update(*(_secrets_of(pod["spec"]) for pod in found.pods))
-        for name in earlier - used:  # of those before: what was made since is another wish's, which comes
-            await delete(api, api.path("secrets", name))
-
-    async def _supply(
-        self, api: Api, ids: ServiceNames, spec: ServiceSpec, owner: Json, build: str,
-        files: dict[str, str | bytes], parcel: ServiceParcel,
-    ) -> None:  # fmt: skip
-        """What its pods need."""
-        for body in build_secrets(spec, ids, owner, build, files, parcel):
-            await _post(api, "secrets", "", body)
-        if (environment := environment_secret(spec, ids, owner)) is not None and not await _post(
-            api, "secrets", "", environment
-        ):
-            path = api.path("secrets", ids.environment)
-            await api.request("PATCH", path, {"data": environment["data"]}, content=MERGE_PATCH, parse=False)
-        await _post(api, "services", "", address_object(spec, ids, owner))
-        if spec.replicas > 1:
-            with contextlib.suppress(Answer):  # without the right to it only who drains a node must think of it
-                await _post(api, "poddisruptionbudgets", "policy/v1", budget(spec, ids, owner))
-
     async def _stop(self, name: str) -> None:
         api, found = await self._find(name)
         if found.stopped:
@@ -367,19 +280,19 @@ class KubernetesHosting(Hosting):
             patience = found.spec.patience + _ENDING
         except Unreadable:
             patience = _ENDING
-        await _delete_deployment(api, found, "Foreground")
+        await delete_deployment(api, found, "Foreground")
         with contextlib.suppress(Unreadable, Answer):  # it costs no more, whoever lives to see that it is gone
             entries = with_replicas(found.entries, found.spec.model_copy(update={"replicas": 0}), time.time())
-            await _store(api, found.ids, {LEDGER: _lines(entries)}, found.version)
+            await store(api, found.ids, {LEDGER: as_lines(entries)}, found.version)
         deadline = time.monotonic() + patience
-        while (left := await _look(api, found.ids)) is not None and await _is_there(api, left):
+        while (left := await look(api, found.ids)) is not None and await is_there(api, left):
             if time.monotonic() > deadline:
                 why = f"{len(left.pods)} of its pods are still there after {patience:.0f} s"
                 raise Unavailable(f"The service {name!r} is being stopped", why, "Look again later.")
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(LOOK)
         await self._connections.close_tunnels(api, found.ids.whole)
         if left is not None:
-            await _close(api, left)
+            await close(api, left)
         self._finder.forget()
 
     async def _change_callers(
@@ -388,14 +301,14 @@ class KubernetesHosting(Hosting):
         """Change who may call; the token that came of it, and who might before. `own` keeps it as the owner's."""
 
         async def work() -> tuple[str, CallerTokens]:
-            for attempt in range(_TRIES):
+            for attempt in range(TRIES):
                 api, found = await self._find(name)
                 token, known = change_them(found)
                 files: dict[str, str | bytes] = {CALLERS: known.model_dump_json(indent=1)}
                 try:
-                    await _store(api, found.ids, {**files, **({TOKEN: token} if own else {})}, found.version)
+                    await store(api, found.ids, {**files, **({TOKEN: token} if own else {})}, found.version)
                 except Answer as answer:
-                    if answer.status != 409 or attempt == _TRIES - 1:
+                    if answer.status != 409 or attempt == TRIES - 1:
                         raise
                     continue
                 return token, found.callers
@@ -436,138 +349,6 @@ def _not_made(spec: ServiceSpec, answer: Answer) -> MlopsError:
     if isinstance(error, Refused):
         return Refused(f"{spec.version_name} isn't deployed: {error.what}", error.why, error.todo)
     return StartFailed(f"{spec.version_name} isn't deployed: {error.what}", error.why, error.todo)
-
-
-async def _look(api: Api, ids: ServiceNames) -> StoredService | None:
-    """The service of that name in the namespace; None where it has no record."""
-    query = {"labelSelector": ids.selector}
-    found = await services_listed(api, query)
-    return next((each for each in found if each.ids.service == ids.service), None)
-
-
-def _lines(entries: Sequence[LedgerEntry]) -> str:
-    return "".join(f"{each.model_dump_json()}\n" for each in entries)
-
-
-async def _store(api: Api, ids: ServiceNames, files: Mapping[str, str | bytes], version: str) -> str:
-    """Change the record, which nobody else is to have changed since it was `version`, unless that is empty; what it is
-    then. An empty file is none."""
-    body = change({name: content for name, content in files.items() if content})
-    body["data"] |= {name: None for name, content in files.items() if not content}
-    if version:
-        body["metadata"] = {"resourceVersion": version}
-    stored = await api.request("PATCH", api.path("secrets", ids.whole), body, content=MERGE_PATCH)
-    return str(stored["metadata"].get("resourceVersion", ""))
-
-
-async def _close(api: Api, left: StoredService) -> None:
-    """Write the receipt of what has been stopped, unless somebody wants it again."""
-    ended: StoredService | None = left
-    for attempt in range(_TRIES):
-        if ended is None or ended.deployment is not None:
-            return
-        try:
-            with contextlib.suppress(Unreadable):  # nobody knows what it cost then, and it is gone all the same
-                receipt = ended.ended(time.time()).model_dump_json()
-                await _store(api, left.ids, {RECEIPT: receipt, BEFORE: ""}, ended.version)
-            return
-        except Answer as answer:  # a caller was let in, for example
-            if answer.status != 409 or attempt == _TRIES - 1:
-                raise
-        ended = await _look(api, left.ids)
-
-
-async def _patch_deployment(api: Api, ids: ServiceNames, operations: Sequence[Json]) -> None:
-    path = api.path("deployments", ids.whole, group=_APPS)
-    await api.request("PATCH", path, list(operations), content=_JSON_PATCH, parse=False)  # type: ignore[arg-type]  # a JSON patch is a list
-
-
-async def _post(api: Api, kind: str, group: str, body: Json) -> bool:
-    """Make an object; whether it wasn't there. One that an earlier Deployment owned is about to go: it is made anew."""
-    for attempt in range(_TRIES):
-        try:
-            await api.request("POST", api.path(kind, group=group), body, parse=False)
-            return True
-        except Answer as answer:
-            if answer.status != 409 or attempt == _TRIES - 1:
-                raise
-        name = body["metadata"]["name"]
-        query = {"fieldSelector": f"metadata.name={name}"}
-        there = (await api.request("GET", api.path(kind, group=group), query=query)).get("items") or []
-        if there and _owners(there[0]) == _owners(body):
-            return False
-        if there and names.SERVICE not in (there[0]["metadata"].get("labels") or {}):
-            raise Answer(409, {"message": f"{name!r} is somebody else's"})
-        await delete(api, api.path(kind, name, group=group))
-        await asyncio.sleep(_LOOK)
-    raise AssertionError
-
-
-def _owners(item: Json) -> list[str]:
-    return [str(owner["uid"]) for owner in item["metadata"].get("ownerReferences") or []]
-
-
-async def _is_there(api: Api, entry: StoredService) -> bool:
-    """Whether there is anything of a service but its record."""
-    if entry.deployment is not None or entry.pods:
-        return True
-    for kind, selector in (("services", ""), ("secrets", f",{names.PART}=build")):
-        query = {"labelSelector": f"{entry.ids.selector}{selector}"}
-        if (await api.request("GET", api.path(kind), query=query)).get("items"):
-            return True
-    return False
-
-
-async def _delete_record(api: Api, found: StoredService) -> None:
-    """Remove the record that was found, unless somebody has changed it since."""
-    unchanged = {"resourceVersion": found.version}
-    await delete(api, api.path("secrets", found.ids.whole), {"preconditions": unchanged} if found.version else None)
-
-
-async def _delete_deployment(api: Api, found: StoredService, how: str) -> None:
-    """Remove the Deployment that was found, and no other one of its name."""
-    if found.deployment is not None:
-        path = api.path("deployments", found.ids.whole, group=_APPS)
-        its = {"uid": found.deployment["metadata"]["uid"]}
-        await delete(api, path, {"propagationPolicy": how, "preconditions": its})
-
-
-async def _unmake(api: Api, ids: ServiceNames, spec: ServiceSpec, before: StoredService | None) -> None:
-    """Leave nothing of a wish that could not be made so; the record as it was `before`. What is of another wish stays,
-    and so does what somebody else has under that name."""
-    with contextlib.suppress(Answer, MlopsError):  # why it could not be made is to be said, whatever becomes of this
-        made = await _look(api, ids)
-        if made is None or made.spec.revision != spec.revision:
-            return
-        if made.revision == spec.revision:
-            await _delete_deployment(api, made, "Background")
-        if before is None:
-            await _delete_record(api, made)
-        else:
-            await _store(api, ids, before.files(WANTED, BEFORE, LEDGER, RECEIPT), made.version)
-
-
-async def _take_back(api: Api, found: StoredService, files: tuple[str, ...], version: str) -> None:
-    """Put on record again what is so, and paid, where the Deployment is as it was `found`; the record is `version`."""
-    with contextlib.suppress(Answer, MlopsError):  # why it could not be changed is to be said
-        there = await _look(api, found.ids)
-        if there is not None and there.revision == found.revision:
-            await _store(api, found.ids, found.files(*files), version)
-
-
-async def _build_names(api: Api, ids: ServiceNames) -> set[str]:
-    """The Secrets that pods of its wishes, earlier ones too, are made by."""
-    query = {"labelSelector": f"{ids.selector},{names.PART}=build"}
-    there = (await api.request("GET", api.path("secrets"), query=query)).get("items") or []
-    return {str(item["metadata"]["name"]) for item in there}
-
-
-def _secrets_of(pod: Json) -> set[str]:
-    """The Secrets that pods of a spec mount."""
-    volumes = pod.get("volumes") or []
-    found = {each["secret"]["secretName"] for each in volumes if "secret" in each}
-    sources = [source for each in volumes for source in (each.get("projected") or {}).get("sources") or []]
-    return found | {source["secret"]["name"] for source in sources if "secret" in source}
 
 
 async def _log(api: Api, pod: str, lines: int) -> list[str]:
