@@ -8,14 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..client.clusters.kernel import loop_thread
-from ..core.alert import ServiceWatch
 from ..core.base import read_input
-from ..core.callers import ServiceCallers
 from ..core.candidate import CandidateState, SplitChange
 from ..core.cluster import Receipt
 from ..core.errors import Conflict, InvalidInput, Unavailable
-from ..core.label import JoinedLabels, words_of
-from ..core.performance import Performance
 from ..core.retraining import Retraining
 from ..core.service import ServiceState
 from ..core.window import Window
@@ -25,9 +21,10 @@ from . import deeds, splits
 from .deploy import deploy as deploy_service
 from .deploy import find_service, hosting_of, list_services, read_deployment, read_text, until_so, watch_of
 from .labels import read_labels
-from .lines import callers_table, comparison_table, service_line, watched
+from .lines import service_line
 from .missed import callers_of
 from .retrained import retraining_of, with_retraining
+from .shown import Callers, ComparisonTable, Joined, Watch
 from .wishes import way_of
 
 if TYPE_CHECKING:
@@ -386,74 +383,6 @@ class Service:
 
     def __repr__(self) -> str:
         return f"<{service_line(self.state, time.time())}>"
-
-
-class Callers(list[str]):
-    """The names of a service's callers, those that asked last first. They show themselves as a table.
-
-    Parameters
-    ----------
-    told : what each asked today, in a day of UTC, and in words who would miss the service.
-    """
-
-    def __init__(self, service: str, told: ServiceCallers) -> None:
-        super().__init__(each.caller for each in told.callers)
-        self.service, self.told = service, told
-
-    def __repr__(self) -> str:
-        return callers_table(self.service, self.told, time.time())
-
-
-class Watch:
-    """How what a service is asked compares with its version's baseline, and how good it is. It shows itself as tables.
-
-    Parameters
-    ----------
-    performance : its metric by the time of the answers; None before anything was logged.
-    state : `state.features` has a `FeatureDrift` for each feature and for the answers, what has changed most first;
-        `state.alerts` what was found for longer; `state.open` and `state.last` are the windows that are compared.
-    """
-
-    def __init__(self, service: str, state: ServiceWatch, performance: Performance | None = None) -> None:
-        self.service, self.state, self.performance = service, state, performance
-
-    @property
-    def changed(self) -> list[str]:
-        """The features that have changed."""
-        return [each.name for each in self.state.features if each.state == "changed" and not each.answers]
-
-    def __repr__(self) -> str:
-        return watched(self.service, self.state, self.performance)
-
-
-class ComparisonTable:
-    """How a version that is tried compares with the one that serves. It shows itself as a table.
-
-    Parameters
-    ----------
-    state : of the service; `state.candidate.verdicts` has a `Comparison` for each.
-    """
-
-    def __init__(self, state: ServiceState) -> None:
-        self.state = state
-
-    def __repr__(self) -> str:
-        return comparison_table(self.state)
-
-
-class Joined:
-    """What became of labels. It shows itself in a line.
-
-    Parameters
-    ----------
-    counts : how many are of each kind, and some of their ids.
-    """
-
-    def __init__(self, counts: JoinedLabels) -> None:
-        self.counts = counts
-
-    def __repr__(self) -> str:
-        return words_of(self.counts)
 
 
 class ServiceList(list[Service]):
