@@ -21,7 +21,8 @@ ServicePhase = Annotated[
     Literal["starting", "ready", "stopping", "stopped", "dead", "unreachable"], otherwise("unreachable")
 ]
 
-ReplicaPhase = Annotated[Literal["starting", "ready", "draining"], otherwise("starting")]
+#: `standby`: it is asked nothing, and would answer at once, should the version before serve again.
+ReplicaPhase = Annotated[Literal["starting", "ready", "draining", "standby"], otherwise("starting")]
 
 #: What a caller may send and how long it may take, where nobody says otherwise: bytes of a body, open connections,
 #: seconds for an answer.

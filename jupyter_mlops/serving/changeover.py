@@ -20,6 +20,7 @@ from ..home.models import model_folder
 from ..home.services import ServiceFolder
 from .arm import Arm
 from .frames import Frame
+from .standby import Standby, bounds
 from .traffic import Traffic
 from .trial import CandidateTrial, of_version, replicas_for
 from .watcher import Watcher
@@ -51,6 +52,8 @@ class Changeover:
         self.coming = 0
         self.starting: CandidateState | None = None
         self.past: CandidateState | None = None
+        #: The version before, while it is kept ready.
+        self.standby = Standby(say)
         self._leaving: set[asyncio.Task[None]] = set()
 
     def changed(self) -> None:
@@ -87,14 +90,19 @@ class Changeover:
         self.coming, before, trial = wanted.version, self._traffic.stable, self._traffic.trial
         self._tell()
         watcher = await self._watching.of(wanted)
-        if trial is not None and trial.arm.record.digest == wanted.digest and _bounds(wanted) == _bounds(self.spec):
+        if trial is not None and trial.arm.record.digest == wanted.digest and bounds(wanted) == bounds(self.spec):
             arm = trial.arm
             self._check_tried(trial)
             await arm.fleet.resize(wanted.replicas)
             self._check_tried(trial)
         else:
-            arm, trial = Arm.of(wanted, self._version(wanted, wanted.version), self._folder, say), None
-            await arm.fleet.start()
+            trial = None
+            if (kept := await self.standby.back(wanted)) is None:
+                self._forgo_standby()
+                arm = Arm.of(wanted, self._version(wanted, wanted.version), self._folder, say)
+                await arm.fleet.start()
+            else:
+                arm = await self._grown(kept, wanted.replicas)
         # From here on nothing is waited for: the one answers, and the other doesn't any more.
         self._traffic.stable = arm
         if trial is not None:
@@ -111,7 +119,38 @@ class Changeover:
         if (tried := self._traffic.trial) is not None:
             tried.compare_with(arm)
         if before is not None:
-            self._later(self._retire(before, old))
+            self._part_with(before, old)
+
+    async def _grown(self, kept: Arm, replicas: int) -> Arm:
+        """A version that was kept, with as many replicas as it is to have; where that can't be, it is kept on."""
+        try:
+            await kept.fleet.resize(replicas)
+        except BaseException:
+            self.standby.keep(kept)
+            raise
+        return kept
+
+    def _part_with(self, arm: Arm, watcher: Watcher | None) -> None:
+        """Let a version go that is replaced, once it has answered what it was asked; or keep it ready. In a pod, which
+        has one version's memory, none is kept."""
+        if watcher is not None:
+            arm.hear = watcher.hear  # what it was asked last isn't the other one's
+        if watcher is None or self.spec.profile is not None or bounds(arm.fleet.spec) != bounds(self.spec):
+            self._later(self._retire(arm, watcher))
+            return
+        self._forgo_standby()
+        self.standby.keep(arm)
+        self._later(self._rest(arm, watcher))
+
+    def tend(self) -> None:
+        """To be called every second: a version isn't kept for ever."""
+        if (arm := self.standby.overdue()) is not None:
+            self._later(arm.fleet.end())
+
+    def _forgo_standby(self) -> None:
+        """There is to be memory for others."""
+        if (arm := self.standby.let_go()) is not None:
+            self._later(arm.fleet.end(self.spec.patience))
 
     async def _try(self, wanted: ServiceSpec) -> None:
         """Have the wanted candidate tried, with the wanted share; or none."""
@@ -131,6 +170,7 @@ class Changeover:
                 version=candidate.version, way=candidate.way, steps=candidate.steps, words="starting"
             )
             self._tell()
+            self._forgo_standby()
             coming = await asyncio.to_thread(self._trial, wanted)
             await coming.arm.fleet.start()
             stable.log(wanted)
@@ -204,6 +244,8 @@ class Changeover:
             await self._dismiss(trial, patience=0.0)
         if stable is not None:
             await stable.fleet.end()
+        if (kept := self.standby.let_go()) is not None:
+            await kept.fleet.end()
         await asyncio.gather(*self._leaving, return_exceptions=True)
         self._traffic.stable = self._traffic.trial = None
 
@@ -211,6 +253,10 @@ class Changeover:
         task = asyncio.get_running_loop().create_task(work)
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
+
+    async def _rest(self, arm: Arm, watcher: Watcher) -> None:
+        await arm.fleet.settle(self.spec.patience)
+        await self._watching.aside(watcher.end)
 
     async def _retire(self, arm: Arm, watcher: Watcher | None) -> None:
         await arm.fleet.end(self.spec.patience)
@@ -229,11 +275,6 @@ class Changeover:
     async def _kept(self, trial: CandidateTrial) -> None:
         """What was logged of a version that isn't tried any more is kept."""
         await self._watching.aside(trial.last, logs=True)
-
-
-def _bounds(spec: ServiceSpec) -> dict[str, Any]:
-    """What replicas of any version are made by."""
-    return spec.model_dump(include={"patience", "profile", "name", "model"})
 
 
 def _of_its_own(spec: ServiceSpec) -> dict[str, Any]:

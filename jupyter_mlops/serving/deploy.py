@@ -327,19 +327,27 @@ async def _failed(hosting: Hosting, state: ServiceState, spec: ServiceSpec, acto
 async def _place_of(asked: Deployment, name: str) -> str:
     """Where a service is to live: where somebody says, where its profile is, where it lives already, else here. Raises
     `Conflict` where it lives elsewhere: a name means one service."""
-    there = [state.place for state in await list_services() if state.name == name and state.phase != "stopped"]
+    there = await _lives(name)
     place = asked.place
     if place is None and asked.profile is not None:
         place = (await asyncio.to_thread(profiles.get, asked.profile)).place
     if place is None:
-        return there[0] if there else "local"
-    if there and place not in there:
+        return there or "local"
+    if there and place != there:
         raise Conflict(
             f"There is a service {name!r} already",
-            f"in the place {there[0]!r}",
+            f"in the place {there!r}",
             "Choose another name, or stop it first.",
         )
     return place
+
+
+async def _lives(name: str) -> str:
+    """The place where a service of that name lives, as far as places answer; empty for none."""
+    with contextlib.suppress(UnknownService, Unavailable):
+        state = await find_service(name)
+        return "" if state.phase == "stopped" else state.place
+    return ""
 
 
 def _profile(asked: Deployment, place: str, before: Profile | None) -> Profile | None:

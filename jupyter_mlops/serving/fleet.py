@@ -50,6 +50,7 @@ class Fleet:
         self.fault: MlopsError | None = None
         self._numbers = itertools.count(1)
         self._replacing: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._some_ready = asyncio.Event()
         self._ending = False
         self._deaths = 0
@@ -99,8 +100,9 @@ class Fleet:
         return found
 
     async def resize(self, number: int) -> None:
-        """Have so many; returns when all that are new answer. Raises `MlopsError`, and leaves those that were there."""
-        more = [self._new() for _ in range(number - len(self.replicas))]
+        """Have so many; returns when all that are new answer. Those that are too many go once they have answered what
+        they were asked. Raises `MlopsError`, and leaves those that were there."""
+        more = [self._new() for _ in range(number - sum(each.phase != "draining" for each in self.replicas))]
         self.replicas += more
         try:
             for fault in filter(None, await asyncio.gather(*(each.start() for each in more), return_exceptions=True)):
@@ -111,6 +113,14 @@ class Fleet:
             raise
         self._some_ready.set()
         self.spec = self.spec.model_copy(update={"replicas": number})
+        for replica in [each for each in self.replicas if each.phase == "ready"][number:]:
+            task = asyncio.get_running_loop().create_task(self._dismiss(replica))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+    async def _dismiss(self, replica: ReplicaProcess) -> None:
+        await replica.let_go(self.spec.patience)
+        self.replicas.remove(replica)
 
     def tell(self, code: int, body: bytes) -> None:
         """Tell all something, and each that is started from now on."""
@@ -146,7 +156,18 @@ class Fleet:
         for task in self._replacing:
             task.cancel()
         await asyncio.gather(*self._replacing, return_exceptions=True)
-        await asyncio.gather(*(replica.let_go(patience) for replica in self.replicas))
+        left = [replica for replica in self.replicas if replica.phase != "draining"]
+        await asyncio.gather(*self._leaving, *(replica.let_go(patience) for replica in left))
+
+    async def settle(self, patience: Seconds) -> None:
+        """Return when all have answered what they were asked, and told their counts, or are out of patience."""
+        await asyncio.gather(*(replica.settle(patience) for replica in self.replicas))
+
+    async def there(self, within: Seconds) -> bool:
+        """Whether all say in so many seconds that they are there."""
+        said = [replica.greet() for replica in self.replicas]
+        _, silent = await asyncio.wait(said, timeout=within) if said else ((), ())
+        return bool(said) and not silent and all(each.exception() is None for each in said)
 
     def _new(self) -> ReplicaProcess:
         name = f"v{self.spec.version}-{next(self._numbers)}"

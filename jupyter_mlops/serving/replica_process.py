@@ -158,6 +158,13 @@ class ReplicaProcess(asyncio.Protocol):
             self._counts.add_done_callback(self._counted)
         return self._counts
 
+    def greet(self) -> asyncio.Future[Frame]:
+        """Have it say that it is there, by what it has counted."""
+        self._uncounted = True
+        counts = self.count()
+        assert counts is not None
+        return counts
+
     def _counted(self, future: asyncio.Future[Frame]) -> None:
         if not future.cancelled() and future.exception() is None:
             self._on_counts(future.result())
@@ -176,15 +183,19 @@ class ReplicaProcess(asyncio.Protocol):
         if stuck:
             self._kill()  # what waits behind them is asked elsewhere
 
+    async def settle(self, patience: Seconds) -> None:
+        """Return when it has answered what it was asked, and told its counts, or is out of patience."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await wait_for(self._idle.wait(), patience)
+        works = any(since < math.inf for _, since in self._pending.values())
+        if not works and (counts := self.count()) is not None:
+            await asyncio.wait([counts], timeout=_COUNTING)
+
     async def let_go(self, patience: Seconds = 0.0) -> None:
         """End it, once it has answered what it was asked, or is out of patience."""
         if self.phase == "ready":
             self.phase, self.since = "draining", time.time()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await wait_for(self._idle.wait(), patience)
-            works = any(since < math.inf for _, since in self._pending.values())
-            if not works and (counts := self.count()) is not None:
-                await asyncio.wait([counts], timeout=_COUNTING)
+            await self.settle(patience)
         self._lost = True
         if self._transport is not None:
             self._transport.close()

@@ -253,6 +253,7 @@ class ServiceRouter:
             for arm in (self._traffic.stable, None if trial is None else trial.arm):
                 if arm is not None:
                     arm.fleet.look()
+            self._changeover.tend()
             self._write()
             bound_logs(self._folder.logs)
             await asyncio.sleep(_TEND)
@@ -262,7 +263,7 @@ class ServiceRouter:
             await asyncio.sleep(self._watching.pause)
             if (stable := self._traffic.stable) is not None:
                 await stable.fleet.count()
-                self._watching.hold(self._spec, stable.fleet)
+                self._watching.hold(self._spec, stable.fleet, self._changeover.standby.memory)
                 await self._watching.look()
                 await self._watching.log()
 
@@ -270,6 +271,7 @@ class ServiceRouter:
         changeover, spec = self._changeover, self._spec
         trial, stable = self._traffic.trial, self._traffic.stable
         fleets = [arm.fleet for arm in (stable, None if trial is None else trial.arm) if arm is not None]
+        replicas = [replica.state() for fleet in fleets for replica in fleet.replicas]
         fault = stable.fleet.fault if stable is not None else None
         return ServiceState(
             name=self._folder.name,
@@ -283,7 +285,7 @@ class ServiceRouter:
             since=self._stopped_at or self._changeover.since,
             address=self._address,
             revision=self._revision,
-            replicas=[replica.state() for fleet in fleets for replica in fleet.replicas],
+            replicas=replicas + changeover.standby.states(),
             requests=self.counts.requests,
             errors=self.counts.errors,
             rate=self.counts.rate,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import psutil
@@ -66,14 +66,20 @@ class Watching:
         if self._watcher is not None:
             self._watcher.hear(told)
 
-    def hold(self, spec: ServiceSpec, fleet: Fleet) -> None:
-        """Count what the replicas hold: a CPU each, and their memory; or, of a pod, what its profile gives it."""
+    def hold(self, spec: ServiceSpec, fleet: Fleet, idle: Iterable[int] = ()) -> None:
+        """Count what the replicas hold: a CPU each, and their memory; or, of a pod, what its profile gives it.
+
+        Parameters
+        ----------
+        idle : processes that are kept beside them, and hold memory only.
+        """
         if self._watcher is None or not fleet.replicas:
             return
         if (profile := spec.profile) is not None:
             self._watcher.hold(profile.groups[0].cpus, profile.groups[0].memory)
         else:
-            self._watcher.hold(len(fleet.replicas), sum(_memory(each.state().pid) for each in fleet.replicas))
+            pids = [*(each.state().pid for each in fleet.replicas), *idle]
+            self._watcher.hold(len(fleet.replicas), sum(map(_memory, pids)))
 
     async def look(self) -> None:
         """Have the watcher look: the one that is there when it comes to that."""

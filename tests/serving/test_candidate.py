@@ -162,6 +162,7 @@ def test_who_asks_a_version_by_its_number_gets_that_and_no_other(service: mlops.
 
 
 def test_a_canary_that_is_as_good_serves_in_the_end_and_no_request_is_lost(service: mlops.Service) -> None:
+    before = [each.pid for each in service.state.replicas]
     with traffic(service) as told:
         mlops.deploy("half@2", canary=0.4, steps=[0.4, 0.6], why="newer")
         until(lambda: service.state.version == 2)
@@ -178,7 +179,22 @@ def test_a_canary_that_is_as_good_serves_in_the_end_and_no_request_is_lost(servi
         service.promote()
     service.rollback(why="it was better before")
     assert (service.state.version, service.state.previous) == (1, 2)
+    assert [each.pid for each in service.state.replicas if each.version == 1] == before, "they were kept"
     assert mlops.trail("half")[-1].verb == "rolled back"
+
+
+def test_what_a_version_was_asked_last_is_its_own(service: mlops.Service) -> None:
+    for version in (1, 2, 1):
+        with Caller(service) as call:
+            asked = [call("POST", "/predict", [[1.0, 1.0]]).told["id"] for _ in range(20)]
+        mlops.deploy(f"half@{3 - version}")
+
+        def logged(asked: list[str] = asked) -> dict[str, int]:
+            rows = service.requests().to_dict("records")
+            return {row["request.id"]: row["request.version"] for row in rows if row["request.id"] in asked}
+
+        until(lambda logged=logged, asked=asked: len(logged()) == len(asked))
+        assert set(logged().values()) == {version}
 
 
 @pytest.mark.parametrize(

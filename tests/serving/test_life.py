@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -78,7 +79,70 @@ def test_another_version_takes_over_and_no_request_is_lost(service: mlops.Servic
             seen = heard[200, str(number)]
             until(lambda number=number, seen=seen: heard[200, str(number)] > seen + 20)
     assert set(heard) == {(200, "1"), (200, "2")}, heard
-    assert service.address == address and len(service.state.replicas) == 2, "what isn't asked for stays"
+    ready = [each.version for each in service.state.replicas if each.phase == "ready"]
+    assert service.address == address and ready == [1, 1], "what isn't asked for stays"
+
+
+def pids(service: mlops.Service, version: int) -> dict[str, list[int | None]]:
+    """The processes of a version, by their phases."""
+    found: dict[str, list[int | None]] = {}
+    for each in service.state.replicas:
+        if each.version == version:
+            found.setdefault(each.phase, []).append(each.pid)
+    return found
+
+
+def test_to_go_back_to_the_version_before_takes_less_than_a_second_and_loses_nothing(home: Path) -> None:
+    service = mlops.deploy("churn@1", name="back", replicas=2)
+    try:
+        first = pids(service, 1)["ready"]
+        mlops.deploy("churn@2", name="back")
+        until(lambda: pids(service, 1) == {"standby": first})
+        second, took = pids(service, 2)["ready"], list[float]()
+        with load(service) as heard:
+            until(lambda: heard[200, "2"] > 20)
+            for version in (1, 2, 1, 2, 1):
+                seen, began = heard[200, str(version)], time.monotonic()
+                if version == 1:
+                    service.rollback()
+                else:
+                    assert main(["services", "rollback", "back"]) == 0
+                until(lambda version=version, seen=seen: heard[200, str(version)] > seen)
+                took.append(time.monotonic() - began)
+                until(lambda version=version: pids(service, version) == {"ready": first if version == 1 else second})
+        assert set(heard) == {(200, "1"), (200, "2")}, heard
+        assert min(took) < 1, "no process was started for it; a machine that stands still in between may take longer"
+        assert pids(service, 2) == {"standby": second}
+        mlops.deploy("churn@2", name="back", replicas=1)
+        until(lambda: pids(service, 2) == {"ready": second[:1]} or pids(service, 2) == {"ready": second[1:]})
+    finally:
+        service.stop()
+    assert all(is_gone(pid) for pid in [*first, *second] if pid is not None), "a stop keeps nothing"
+
+
+def test_what_is_kept_goes_when_it_is_broken_or_memory_is_needed_and_one_can_go_back_all_the_same(home: Path) -> None:
+    versions = [mlops.save_model(fitted(seed), "kept", valid=people(1)) for seed in (0, 7, 3)]
+    (versions[2].path / "model.pkl").write_bytes(b"")
+    service = mlops.deploy("kept@1")
+    try:
+        for what in ("killed", "stands still", "another version comes"):
+            (first,) = pids(service, 1)["ready"]
+            mlops.deploy("kept@2")
+            assert first is not None and pids(service, 1)["standby"] == [first]
+            if what == "killed":
+                os.kill(first, signal.SIGKILL)
+                until(lambda: not pids(service, 1))
+            elif what == "stands still":
+                os.kill(first, signal.SIGSTOP)
+            else:
+                with pytest.raises(StartFailed, match="isn't what was saved"):
+                    mlops.deploy("kept@3")
+            service.rollback()
+            (again,) = pids(service, 1)["ready"]
+            assert again != first and service.predict(ROW).tolist() == ["left"], what
+            until(lambda first=first: is_gone(first))
+    finally:
+        service.stop()
 
 
 def test_a_replica_that_dies_under_load_is_replaced_and_no_request_is_lost(service: mlops.Service) -> None:

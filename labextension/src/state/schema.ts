@@ -924,7 +924,7 @@ export interface Comparison {
  */
 export interface ReplicaState {
   name: string;
-  phase: 'starting' | 'ready' | 'draining';
+  phase: 'starting' | 'ready' | 'draining' | 'standby';
   pid: number | null;
   since: number;
   version: number;

@@ -1,0 +1,120 @@
+"""The version that served before, kept ready beside the one that serves: to go back to it takes as long as to say so.
+
+Its replicas are asked nothing, and need no CPU; what they cost is memory. So they are kept for a while only, as long as
+the machine has enough, and until replicas of another version are started: a service has two versions in memory at most,
+and a third one while it takes over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ..core.base import Seconds
+from ..core.service import ReplicaState, ServiceSpec
+from ..core.words import about, percent
+from .arm import Arm
+
+#: Seconds that the version which served before is kept ready.
+KEPT: Seconds = 600.0
+
+#: The part of the memory that has to be free meanwhile, of the machine, and of the container.
+FREE = 0.1
+
+#: Seconds that its replicas have to say that they are there, before they serve again.
+_THERE: Seconds = 2.0
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+class Standby:
+    """The version that is kept; none, to begin with.
+
+    Parameters
+    ----------
+    say : called with a line for the log.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._arm: Arm | None = None
+        self._since = self._until = 0.0
+
+    def keep(self, arm: Arm) -> None:
+        """Keep a version which has just been replaced; another one isn't kept by now."""
+        self._arm, self._since, self._until = arm, time.time(), time.monotonic() + KEPT
+        self._say(f"{_name(arm)} is kept ready for {about(KEPT)}: to go back to it takes no time")
+
+    async def back(self, wanted: ServiceSpec) -> Arm | None:
+        """The version that is kept, to serve again, where it is the wanted one, and all of its replicas are there."""
+        arm = self._arm
+        if arm is None or arm.record.digest != wanted.digest or bounds(wanted) != bounds(arm.fleet.spec):
+            return None
+        if not _whole(arm) or not await arm.fleet.there(_THERE) or self._arm is not arm:
+            return None
+        self._arm = None
+        return arm
+
+    def let_go(self) -> Arm | None:
+        """What was kept, and isn't any more: its replicas are to be ended."""
+        arm, self._arm = self._arm, None
+        return arm
+
+    def overdue(self) -> Arm | None:
+        """What has been kept for long enough, or can't be any more. To be called every second."""
+        if self._arm is None:
+            return None
+        self._arm.fleet.look()
+        why = None
+        if time.monotonic() >= self._until:
+            why = f"{about(KEPT)} are over"
+        elif not _whole(self._arm):
+            why = "it has lost a replica"
+        elif (free := free_memory()) < FREE:
+            why = f"only {percent(free)} of the memory is free"
+        if why is None:
+            return None
+        self._say(f"{_name(self._arm)} isn't kept ready any more: {why}")
+        return self.let_go()
+
+    @property
+    def memory(self) -> list[int]:
+        """The processes whose memory it takes."""
+        return [pid for each in self.states() if (pid := each.pid) is not None]
+
+    def states(self) -> list[ReplicaState]:
+        """Its replicas."""
+        if self._arm is None:
+            return []
+        kept = {"phase": "standby", "since": self._since}
+        return [each.state().model_copy(update=kept) for each in self._arm.fleet.replicas]
+
+
+def bounds(spec: ServiceSpec) -> dict[str, Any]:
+    """What replicas of any version are made by."""
+    return spec.model_dump(include={"patience", "profile", "name", "model"})
+
+
+def free_memory() -> float:
+    """The part of the memory that is free: of this machine, or of the container if that is less."""
+    machine = psutil.virtual_memory()
+    parts = [machine.available / machine.total]
+    with contextlib.suppress(OSError, ValueError):  # "max", where a container has no bound of its own
+        most = int((_CGROUP / "memory.max").read_text())
+        files = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
+        used = int((_CGROUP / "memory.current").read_text()) - int(files.get("inactive_file", 0))
+        parts.append(1 - used / most)
+    return min(parts)
+
+
+def _name(arm: Arm) -> str:
+    return arm.fleet.spec.version_name
+
+
+def _whole(arm: Arm) -> bool:
+    return arm.ready == len(arm.fleet.replicas) == arm.fleet.spec.replicas
