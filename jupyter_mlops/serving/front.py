@@ -7,7 +7,7 @@ import contextlib
 import http
 import itertools
 import secrets
-import socket
+import sys
 import time
 import traceback
 from collections.abc import Callable, Coroutine
@@ -22,50 +22,30 @@ from tornado.iostream import IOStream, StreamClosedError
 from .._version import __version__
 from ..core.base import Seconds
 from ..core.errors import InvalidInput, NotFound, Refused, Unavailable, Unreadable
-from ..core.service import LARGEST_BODY, MOST_BODY
+from ..core.service import MOST_BODY
 from ..core.waiting import until_set, wait_for
 from ..core.words import listed, size
 from .answering import Answering
+from .connections import OpenConnections
 from .counts import CONTENT_TYPE
 from .frames import INFER, PREDICT, AskedHead, Frame
+from .reply import COME_IN, PlainReply, fault
 from .tensors import KEY
 
-#: Seconds that a connection may be silent between requests, and in which a body has to arrive.
+#: Seconds that a connection may be silent between requests, or need for the head of one; and in which a body has to
+#: arrive.
 _SILENT, _ARRIVING = 60.0, 30.0
 
 #: Bytes of a request's head.
 _MOST_HEAD = 16_384
 
-#: Connections beyond those that are taken which are told so at a time, and seconds that each has to hear it.
-_MOST_TURNED_AWAY, _HEARING = 50, 5.0
+#: Bytes of an answer that are sent at a time, and seconds in which a caller has to take them.
+_PART, _TAKING = 1_000_000, 60.0
 
-#: What is told with 401: how to come in.
-_COME_IN = (
-    "This service wants a token: send the header 'Authorization: Bearer TOKEN'. Its owner gives one with "
-    "service.token('caller')."
-)
+#: Bytes of bodies that are held at a time, at least; and of how many of the largest ones.
+_HELD, _BODIES = 256_000_000, 4
 
 _JSON = "application/json"
-
-
-class PlainReply(Exception):
-    """An answer that isn't a replica's.
-
-    Parameters
-    ----------
-    status : of HTTP.
-    body : what becomes JSON, or bytes.
-    headers : besides those that each answer has.
-    """
-
-    def __init__(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
-        super().__init__(status, body)
-        self.status, self.body, self.headers = status, body, headers or {}
-
-
-def fault(status: int, words: str, **headers: str) -> PlainReply:
-    """An error as the protocol has it."""
-    return PlainReply(status, {"error": words}, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
 class FrontServer(HTTPServer):
@@ -73,10 +53,11 @@ class FrontServer(HTTPServer):
 
     def initialize(self, router: Answering, most: int) -> None:  # type: ignore[override]  # Tornado's way to construct
         """Serve `router`, with `most` connections at a time."""
-        self.open, self.most, self._router = 0, most, router
+        self.connections, self._router = OpenConnections(most), router
         #: Whether it is about to end: whoever asks is answered, and asked to come over another connection next time.
         self.leaving = False
-        self._turned_away = 0
+        #: Bytes of bodies of requests that aren't answered.
+        self.held = 0
         #: Requests that have begun to arrive, and are not answered.
         self._asked: set[_Request] = set()
         self._answered = asyncio.Event()
@@ -88,52 +69,30 @@ class FrontServer(HTTPServer):
             idle_connection_timeout=_SILENT,
             body_timeout=_ARRIVING,
             max_header_size=_MOST_HEAD,
-            max_body_size=LARGEST_BODY,
+            max_body_size=sys.maxsize,  # what is too large is told so, and thrown away
         )
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         """As Tornado's; one connection too many is told so, and closed."""
-        if self.open < self.most:
-            self.open += 1
+        if self.connections.take(stream):
             super().handle_stream(stream, address)
-        elif self._turned_away < _MOST_TURNED_AWAY:
-            self._spawn(self._turn_away(stream))
         else:
-            stream.close()
-
-    async def _turn_away(self, stream: IOStream) -> None:
-        """Tell a connection that it is one too many. What it sends is read, and thrown away, until it has heard that:
-        were it closed before, its sender would learn of a broken connection, and not why."""
-        words = to_json({"error": f"The service has {self.most} open connections, and takes no more. Try again."})
-        head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {_JSON}\r\nContent-Length: {len(words)}"
-
-        async def tell() -> None:
-            await stream.write(f"{head}\r\nConnection: close\r\nRetry-After: 1\r\n\r\n".encode() + words)
-            stream.socket.shutdown(socket.SHUT_WR)
-            while True:
-                await stream.read_bytes(65536, partial=True)
-
-        self._turned_away += 1
-        try:
-            with contextlib.suppress(StreamClosedError, OSError, asyncio.TimeoutError):
-                await wait_for(tell(), _HEARING)
-        finally:
-            self._turned_away -= 1
-            stream.close()
+            self._spawn(self.connections.turn_away(stream))
 
     def on_close(self, server_conn: object) -> None:
         """As Tornado's."""
-        self.open -= 1
+        self.connections.closed(server_conn.stream)  # type: ignore[attr-defined]  # of HTTP/1
         super().on_close(server_conn)
 
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
         """As Tornado's."""
         return _Request(self._router, request_conn, self._spawn, self)
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def next_id(self) -> str:
         """The id of a request, which no other one has."""
@@ -169,14 +128,15 @@ class _Request(httputil.HTTPMessageDelegate):
         self,
         router: Answering,
         connection: httputil.HTTPConnection,
-        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         server: FrontServer,
     ) -> None:
         self._router, self._connection, self._spawn, self._server = router, connection, spawn, server
         self._chunks: list[bytes] = []
-        self._size = 0
+        self._size = self._held = 0
         self._refused: PlainReply | None = None
-        self._kept = False
+        #: Set when all of one that was refused has arrived, or its caller is gone.
+        self._read = asyncio.Event()
         self._gone = False
         self._caller = ""
         #: The version that the caller wants, if they say so, and the one that answers.
@@ -185,26 +145,44 @@ class _Request(httputil.HTTPMessageDelegate):
         self._counted = False
         self._began = time.monotonic()
 
-    def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders) -> None:
+    def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders) -> asyncio.Task[None] | None:
         """Whoever may not ask isn't listened to: no body of theirs is kept."""
         self._server.begins(self)
         self._method: str = start_line.method
         self._key = unquote(headers.get(KEY, ""))
         self._path = [unquote(part) for part in start_line.path.partition("?")[0].split("/") if part]
+        self._refused = self._doubt(headers)
+        if self._refused is None:
+            return None
+        waits = headers.get("Expect") == "100-continue"  # it sends nothing before it is told to: it isn't
+        if waits:
+            self._read.set()
+        task = self._spawn(self._answer())
+        return task if waits else None
+
+    def _doubt(self, headers: httputil.HTTPHeaders) -> PlainReply | None:
+        """Why its body isn't wanted; None where it is."""
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         if self._path[:2] != ["v2", "health"]:
-            self._refused = self._let_in(token.strip() if scheme.lower() == "bearer" else "")
-        if self._refused is not None:
-            return
+            refused = self._let_in(token.strip() if scheme.lower() == "bearer" else "")
+            if refused is not None:
+                return refused
         if headers.get("Content-Encoding", "identity") != "identity":
-            self._refused = fault(415, "Bodies are taken as they are: send no Content-Encoding.")
-        elif "Inference-Header-Content-Length" in headers:
-            self._refused = fault(415, "Tensors are taken as JSON, not as bytes: tritonclient wants binary_data=False.")
+            return fault(415, "Bodies are taken as they are: send no Content-Encoding.")
+        if "Inference-Header-Content-Length" in headers:
+            return fault(415, "Tensors are taken as JSON, not as bytes: tritonclient wants binary_data=False.")
+        length = headers.get("Content-Length", "")
+        return self._too_large() if self._caller and length.isdecimal() and int(length[:20]) > self._most else None
+
+    @property
+    def _most(self) -> int:
+        """Bytes that its body may have."""
+        return max(self._router.body, MOST_BODY) if self._path[:1] == ["log"] else self._router.body
 
     def _let_in(self, token: str) -> PlainReply | None:
         """Why it may not ask; None where it may."""
         if not token:
-            return fault(401, _COME_IN, WWW_Authenticate="Bearer")
+            return fault(401, COME_IN, WWW_Authenticate="Bearer")
         try:
             caller = self._router.caller(token)
         except Unavailable as error:
@@ -212,34 +190,55 @@ class _Request(httputil.HTTPMessageDelegate):
         if caller is None:
             words = "This token opens nothing here: it was taken back, or is another service's."
             return fault(401, words, WWW_Authenticate="Bearer")
-        self._caller, self._kept = caller, True
+        self._caller = caller
+        self._server.connections.asked(self._connection.stream)  # type: ignore[attr-defined]  # of HTTP/1
         return None
 
     def data_received(self, chunk: bytes) -> None:
-        """Part of the body."""
+        """Part of the body. What is refused is told so at once, and thrown away as it comes: were the connection closed
+        instead, its sender would learn of that only, and not why."""
         self._size += len(chunk)
-        most = max(self._router.body, MOST_BODY) if self._path[:1] == ["log"] else self._router.body
-        if self._refused is None and self._size > most:
+        if self._refused is not None or not self._caller:
+            return
+        if self._size > self._most:
             self._refused = self._too_large()
-        if self._refused is None and self._kept:
-            self._chunks.append(chunk)
+        elif self._server.held + len(chunk) > max(_HELD, _BODIES * self._router.body):
+            words = f"The service holds {size(self._server.held)} of requests, and takes no more at a time. Try again."
+            self._refused = fault(503, words, Retry_After="1")
+        if self._refused is not None:
+            self._let_go()
+            self._spawn(self._answer())
         else:
-            self._chunks.clear()
+            self._chunks.append(chunk)
+            self._server.held += len(chunk)
+            self._held += len(chunk)
 
     def finish(self) -> None:
         """All is there."""
         self._connection.set_close_callback(self.on_connection_close)  # type: ignore[attr-defined]  # of HTTP/1
-        self._spawn(self._answer())
+        self._read.set()
+        if self._refused is None:
+            self._spawn(self._answer())
 
     def on_connection_close(self) -> None:
-        """The caller is gone."""
+        """The caller is gone. What it has asked is asked all the same."""
         self._gone = True
+        if not self._read.is_set():
+            self._let_go()
+        self._read.set()
         self._server.ends(self)
+
+    def _let_go(self) -> None:
+        """Its body isn't held any more."""
+        self._chunks.clear()
+        self._server.held -= self._held
+        self._held = 0
 
     async def _answer(self) -> None:
         try:
             await self._answered()
         finally:
+            self._let_go()
             self._server.ends(self)
 
     async def _answered(self) -> None:
@@ -274,16 +273,31 @@ class _Request(httputil.HTTPMessageDelegate):
         told = httputil.HTTPHeaders({**headers, "Content-Length": str(len(body)), "X-Content-Type-Options": "nosniff"})
         if self._server.leaving:
             told["Connection"] = "close"
-        written = self._connection.write_headers(line, told, None if self._method == "HEAD" else body)
-        self._connection.finish()
-        await written
+        body = b"" if self._method == "HEAD" else body
+        await self._taken(self._connection.write_headers(line, told, body[:_PART]))
+        for at in range(_PART, len(body), _PART):
+            await self._taken(self._connection.write(body[at : at + _PART]))
+        if self._refused is not None:
+            await self._read.wait()
+        if not self._gone:
+            self._connection.finish()
+
+    async def _taken(self, written: asyncio.Future[None]) -> None:
+        """Wait until a part of the answer is taken. Who doesn't take it is no caller any more."""
+        if not written.done():
+            try:
+                await wait_for(written, _TAKING)
+            except asyncio.TimeoutError:
+                self._connection.close()  # type: ignore[attr-defined]  # of HTTP/1
+                raise StreamClosedError from None
+        written.result()
 
     async def _routed(self) -> Frame:
         """A replica's answer, or raises `PlainReply`."""
         path, model = self._path, self._router.model
         if path == ["metrics"]:
             self._only("GET")
-            counts = self._router.counts.text(self._router.ready, self._server.open)
+            counts = self._router.counts.text(self._router.ready, self._server.connections.number)
             raise PlainReply(200, counts, {"Content-Type": CONTENT_TYPE})
         if path == ["watch"]:
             self._only("GET")

@@ -45,6 +45,9 @@ from .watching import Watching, say
 #: Only this machine's own processes get here.
 _HOST = "127.0.0.1"
 
+#: Connections that wait for being taken: many may come at once, and each that finds no room tries again a second later.
+_BACKLOG = 2048
+
 #: Seconds between two looks at what is wanted, and between two of all else.
 _LOOK, _TEND = 0.2, 1.0
 
@@ -177,7 +180,7 @@ class ServiceRouter:
     def _listen(self) -> None:
         port = self._spec.port or 0
         try:
-            sockets = bind_sockets(port, self._host)
+            sockets = bind_sockets(port, self._host, backlog=_BACKLOG)
         except OSError as error:
             raise StartFailed(
                 f"The service can't listen on port {port}",
@@ -217,7 +220,7 @@ class ServiceRouter:
             if self._traffic.stable is None or wanted.revision != self._spec.revision:
                 await changeover.have(wanted)
                 self._revision, self._problem = wanted.revision, None
-                self.body, self._server.most = wanted.body, most_connections(wanted.connections)
+                self.body, self._server.connections.most = wanted.body, most_connections(wanted.connections)
         except MlopsError as error:
             await self._refuse(wanted, error)
         except Exception as error:  # noqa: BLE001 - a service goes on, whatever is wanted of it

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -71,6 +71,10 @@ class Caller:
         except BaseException:
             self._connection.close()
             raise
+
+    def send_parts(self, path: str, parts: Iterable[bytes]) -> None:
+        """Send a body whose length isn't said; `hear` is to follow."""
+        self._connection.request("POST", path, parts, self.headers, encode_chunked=True)
 
     def hear(self) -> Heard:
         """The answer to what was sent."""
