@@ -16,7 +16,7 @@ class _Parts:
     alone: bool = False
 
 
-class Checkpoints:
+class GangCheckpoints:
     """Those of one attempt.
 
     Parameters

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from ....core.base import Seconds, Time
 from ....core.run import RESTARTS
 from ....core.words import count
-from .checkpoints import Checkpoints
+from .checkpoints import GangCheckpoints
 from .seats import BLAME, Cause, SeatState
 
 #: Seconds that are waited for the cause, when a rank says that it has lost another one.
@@ -102,7 +102,7 @@ class Gang:
         self._causes: list[Cause] = []
         #: When the first of these causes came, on the caller's clock.
         self._since: Time = 0.0
-        self._checkpoints = Checkpoints(0, 0, None)
+        self._checkpoints = GangCheckpoints(0, 0, None)
         #: Once a worker is about to go: how often, at most, the ranks of each seat have asked whether to stop; and
         #: whether one has stopped since.
         self._asked: dict[int, int] | None = None
@@ -383,7 +383,7 @@ class Gang:
         self._asked, self._early = None, False
         first = seats[0]
         resume = first.place.get("resume")
-        self._checkpoints = Checkpoints(self.attempt, self.world, resume)
+        self._checkpoints = GangCheckpoints(self.attempt, self.world, resume)
         self._hands.began(self.attempt, self.world, resume)
         where = [seat.place["machine"] for seat in seats]
         machines = list(dict.fromkeys(where))  # a machine's ranks share its GPUs
