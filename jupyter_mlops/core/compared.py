@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
-from .candidate import Comparison, Way
+from .candidate import Comparison, ComparisonState, Way
 from .drift import chi_square
 from .evidence import Evidence, LabelledMetric
-from .sequence import ENOUGH, ArmSums, Gap, difference, time_until, yes
+from .forecast import MANY, Forecast, growth
+from .sequence import ENOUGH, ArmSums, Gap, difference, yes
 from .window import FeatureCounts
-from .words import about, percent
+from .words import percent
 
 #: The chance that a candidate is told to be worse, or better, which is not.
 ALPHA = 0.05
@@ -39,29 +39,38 @@ APART = 0.5
 #: Groups of bins of answers that are compared.
 _GROUPS = 5
 
-#: Most seconds that are told: who needs longer than 10 years needs another way.
-_LONGEST = 10 * 365 * 86400.0
-
 #: Comparisons without labels; and those by which a version is broken, whatever it is tried for.
 _UNLABELLED = ("errors", "latency", "missing", "answers", "constant")
 _BROKEN = ("errors", "missing", "constant")
 
 
-def comparisons(way: Way, evidence: Evidence, metric: LabelledMetric, rate: float | None) -> list[Comparison]:
+def comparisons(
+    way: Way, evidence: Evidence, metric: LabelledMetric, rate: float | None, forecast: Forecast | None = None
+) -> list[Comparison]:
     """All comparisons.
 
     Parameters
     ----------
     rate : requests to the service in a second, for how long it takes.
+    forecast : of this experiment, for who looks again and again.
     """
+    found = _all(way, evidence, metric)
+    known = forecast or Forecast()
+    for each in found:
+        base = _requests(evidence) + (0 if each.name in _UNLABELLED else evidence.requests)
+        known.say(each, base, rate)
+    return found
+
+
+def _all(way: Way, evidence: Evidence, metric: LabelledMetric) -> list[Comparison]:
     alpha = ALPHA / _TESTS * 6 / (math.pi * evidence.number) ** 2
-    found = [_errors(evidence, alpha, rate), _latency(evidence, alpha, rate)]
+    found = [_errors(evidence, alpha), _latency(evidence, alpha)]
     one, other = evidence.stable.answers, evidence.candidate.answers
     if evidence.stable.countable and evidence.candidate.countable:
         one, other = one or FeatureCounts(name=""), other or FeatureCounts(name="")
-        found += [_missing(one, other, alpha, evidence, rate), _answers(one, other, alpha, evidence, rate)]
+        found += [_missing(one, other, alpha, evidence), _answers(one, other, alpha, evidence)]
     if metric.name and metric.used and way != "shadow":
-        found.append(_labelled(metric, evidence, rate))
+        found.append(_labelled(metric, evidence))
     if way == "shadow" and evidence.agreement.rows:
         found += _agreement(evidence)
     return found
@@ -90,16 +99,6 @@ def _proven(found: Sequence[Comparison]) -> bool:
     return any(each.state in ("better", "same") for each in found if each.name not in _UNLABELLED)
 
 
-def left(found: Sequence[Comparison]) -> tuple[int | None, float | None]:
-    """About how many requests, and seconds, until all is decided; None where that isn't known."""
-    open_ = [each for each in found if each.state in ("undecided", "no data")]
-    if not open_ or any(each.needs is None for each in open_):
-        return (None, None) if open_ else (0, 0.0)
-    most = max(each.needs or 0 for each in open_)
-    waits = [each.seconds for each in open_]
-    return most, None if any(each is None for each in waits) else max(each or 0.0 for each in waits)
-
-
 def against(each: Comparison) -> str:
     """The figures of a comparison: "errors 12 % against 1 %"."""
     if each.candidate is None or each.stable is None or each.name == "answers":
@@ -114,36 +113,31 @@ def against(each: Comparison) -> str:
 # One by one.
 
 
-def _errors(evidence: Evidence, alpha: float, rate: float | None) -> Comparison:
+def _errors(evidence: Evidence, alpha: float) -> Comparison:
     one, other = evidence.stable, evidence.candidate
-    pair = yes(one.failed, one.requests), yes(other.failed, other.requests)
-    return _compared("errors", pair, difference([pair], alpha, binary=True), FAILED, alpha, _Pace(1, rate))
+    pairs = [(yes(one.failed, one.requests), yes(other.failed, other.requests))]
+    return _compared("errors", pairs, FAILED, alpha, _requests(evidence), binary=True)
 
 
-def _latency(evidence: Evidence, alpha: float, rate: float | None) -> Comparison:
+def _latency(evidence: Evidence, alpha: float) -> Comparison:
     """Of the logarithms of seconds: a few requests that take for ever don't hide what all others take."""
     pair = evidence.stable.times, evidence.candidate.times
     usual = pair[0].mean
     longer = RARE_LONGER if evidence.share < RARE else LONGER
     matters = math.log1p(longer if usual is None else max(longer, SECONDS / math.exp(usual)))
-    told = _compared("latency", pair, difference([pair], alpha), matters, alpha, _Pace(1, rate))
+    told = _compared("latency", [pair], matters, alpha, _requests(evidence))
     for name, read in (("stable", math.exp), ("candidate", math.exp), ("low", math.expm1), ("high", math.expm1)):
         if (value := getattr(told, name)) is not None:
             setattr(told, name, read(min(value, 50.0)))
     return told
 
 
-def _missing(
-    one: FeatureCounts, other: FeatureCounts, alpha: float, evidence: Evidence, rate: float | None
-) -> Comparison:
-    pair = yes(one.missing, one.rows), yes(other.missing, other.rows)
-    pace = _Pace(_requests(evidence) / max(1, one.rows + other.rows), rate)
-    return _compared("missing", pair, difference([pair], alpha, binary=True), FAILED, alpha, pace)
+def _missing(one: FeatureCounts, other: FeatureCounts, alpha: float, evidence: Evidence) -> Comparison:
+    pairs = [(yes(one.missing, one.rows), yes(other.missing, other.rows))]
+    return _compared("missing", pairs, FAILED, alpha, _requests(evidence), binary=True)
 
 
-def _answers(
-    one: FeatureCounts, other: FeatureCounts, alpha: float, evidence: Evidence, rate: float | None
-) -> Comparison:
+def _answers(one: FeatureCounts, other: FeatureCounts, alpha: float, evidence: Evidence) -> Comparison:
     """Whether answers are distributed as those of the stable version. That they aren't quite is no harm by itself."""
     told, m, n = Comparison(name="answers"), one.known, other.known
     if not n or not m:
@@ -155,15 +149,15 @@ def _answers(
     psi = sum(_part(a, b, m, n, len(groups)) for a, b in groups)
     each = [difference([(yes(a, m), yes(b, n))], alpha / len(groups), binary=True) for a, b in groups]
     sure = any(found is not None and (found.low > 0 or found.high < 0) for found in each)
-    bound, least = chi_square(0.99, max(1, len(groups) - 1)), min(n, m)
+    bound, least, noise = chi_square(0.99, max(1, len(groups) - 1)), min(n, m), 1 / n + 1 / m
     told.stable, told.candidate, told.state = 0.0, psi, "undecided"
     if sure and psi >= APART:
         told.state, told.words = "worse", f"they are others: PSI {psi:.2f}"
-    elif least >= ENOUGH and psi + bound * (1 / n + 1 / m) < APART:
+    elif least >= ENOUGH and psi + bound * noise < APART:
         told.state, told.words = "same", f"PSI {psi:.2f}"
     else:
-        needed = max(ENOUGH, 2 * bound / (APART - psi) if psi < APART else 0, least + 10)
-        return _needing(told, (n + m) * (needed / least - 1), _Pace(_requests(evidence) / (n + m), rate))
+        apart = APART - max(0.0, psi - (len(groups) - 1) * noise)  # so much of it is chance
+        return _needing(told, _requests(evidence), max(ENOUGH / least, bound * noise / max(apart, APART / 8)))
     return told
 
 
@@ -198,7 +192,7 @@ def _part(a: int, b: int, m: int, n: int, k: int) -> float:
     return (p - q) * math.log(p / q)
 
 
-def _labelled(metric: LabelledMetric, evidence: Evidence, rate: float | None) -> Comparison:
+def _labelled(metric: LabelledMetric, evidence: Evidence) -> Comparison:
     """The metric, of labels of all shares."""
     pairs = [(each.stable, each.candidate) for each in metric.stretches]
     one, other = ArmSums(), ArmSums()
@@ -206,10 +200,8 @@ def _labelled(metric: LabelledMetric, evidence: Evidence, rate: float | None) ->
         one, other = one.plus(stable), other.plus(candidate)
     # Of squared errors: their root changes by half of what they do.
     matters = WRONG if metric.binary else 2 * FARTHER * (one.mean or 1.0)
-    alpha, all_ = ALPHA / _TESTS, evidence.requests + _requests(evidence)
-    found = difference(pairs, alpha, binary=metric.binary)
-    pace = _Pace(all_ / max(1, one.number + other.number), rate)
-    told = _compared(metric.name, (one, other), found, matters, alpha, pace, sign=-1 if metric.more else 1)
+    base, sign = evidence.requests + _requests(evidence), -1 if metric.more else 1
+    told = _compared(metric.name, pairs, matters, ALPHA / _TESTS, base, sign=sign, binary=metric.binary)
     if told.state == "no data":
         told.words = "no labels yet of what both answered"
     if not metric.binary:
@@ -233,58 +225,41 @@ def _requests(evidence: Evidence) -> int:
     return evidence.stable.requests + evidence.candidate.requests
 
 
-class _Pace(NamedTuple):
-    """Requests to the service for each value that is compared, and requests in a second."""
-
-    factor: float
-    rate: float | None
-
-
 def _compared(
     name: str,
-    pair: tuple[ArmSums, ArmSums],
-    found: Gap | None,
+    pairs: Sequence[tuple[ArmSums, ArmSums]],
     matters: float,
     alpha: float,
-    pace: _Pace,
+    base: int,
+    *,
     sign: int = 1,
+    binary: bool = False,
 ) -> Comparison:
     """What comes of a difference of which more is harm; or less, with the other sign."""
-    told = Comparison(name=name, stable=pair[0].mean, candidate=pair[1].mean)
-    least, values = min(each.number for each in pair), sum(each.number for each in pair)
-    if not least:
+    one, other = ArmSums(), ArmSums()
+    for stable, candidate in pairs:
+        one, other = one.plus(stable), other.plus(candidate)
+    told = Comparison(name=name, stable=one.mean, candidate=other.mean)
+    if not one.number or not other.number:
         told.words = "no data yet"
         return told
     told.state = "undecided"
-    if found is None:
-        return _needing(told, values * (ENOUGH / least - 1), pace)
-    told.low, told.high = found.low, found.high
-    low, high = sorted((sign * found.low, sign * found.high))
-    value = sign * found.value
-    if low > 0 and value >= matters:
-        told.state = "worse"
-    elif high < 0:
-        told.state = "better"
-    elif high < matters:
-        told.state = "same"
+    if (found := difference(pairs, alpha, binary=binary)) is not None:
+        told.low, told.high = found.low, found.high
+        told.state = _state(found, matters, sign)
     if told.state == "undecided":
-        narrow = max(value if value >= matters else matters - value, 1e-9)
-        time = time_until(narrow, max(found.unit, 1e-12), alpha)
-        return _needing(told, values * max(time / found.time - 1, 0.05), pace)
+        return _needing(told, base, growth(pairs, matters, alpha, sign=sign, binary=binary) or 1.0)
     return told
 
 
-def _needing(told: Comparison, values: float, pace: _Pace) -> Comparison:
-    """Say how long it takes."""
-    needs = min(1e12, max(1.0, values * pace.factor))
-    digits = 10 ** max(0, math.floor(math.log10(needs)) - 1)
-    told.needs = round(needs / digits) * digits
-    told.words = f"undecided: needs about {told.needs:,} requests"
-    if pace.rate and needs / pace.rate <= _LONGEST:
-        told.seconds = needs / pace.rate
-        told.words += f", {_about(told.seconds)}"
+def _state(found: Gap, matters: float, sign: int) -> ComparisonState:
+    low, high = sorted((sign * found.low, sign * found.high))
+    if low > 0 and sign * found.value >= matters:
+        return "worse"
+    return "better" if high < 0 else "same" if high < matters else "undecided"
+
+
+def _needing(told: Comparison, base: int, times: float) -> Comparison:
+    """It takes so many times as many requests as there were."""
+    told.needs = round(min(MANY, max(1.0, base * (times - 1))))
     return told
-
-
-def _about(seconds: float) -> str:
-    return about(seconds) if seconds < 60 else f"about {about(seconds)}"

@@ -73,7 +73,17 @@ class Gap(NamedTuple):
     unit: float
 
 
-def difference(pairs: Sequence[tuple[ArmSums, ArmSums]], alpha: float, *, binary: bool = False) -> Gap | None:
+class Estimate(NamedTuple):
+    """What the second arm has more than the first one. `unit` and `time` as of `Gap`."""
+
+    value: float
+    time: float
+    unit: float
+
+
+def difference(
+    pairs: Sequence[tuple[ArmSums, ArmSums]], alpha: float, *, binary: bool = False, halvings: int = _HALVINGS
+) -> Gap | None:
     """What the second arm has more than the first; None where there is too little to tell.
 
     Parameters
@@ -81,14 +91,27 @@ def difference(pairs: Sequence[tuple[ArmSums, ArmSums]], alpha: float, *, binary
     pairs : both arms of each stretch in which the shares were the same. Each is compared for itself: when the shares
         and what is asked change at the same time, all together would show a difference that isn't there.
     binary : whether values are 1 or 0, so that few of them tell something, too.
+    halvings : by which the bounds of few values are found.
     """
     both = [(one, other) for one, other in pairs if one.number and other.number]
     if not both:
         return None
     first, second = _all(one for one, _ in both), _all(other for _, other in both)
     if min(first.number, second.number) < ENOUGH or (binary and _rare(first, second)):
-        return _exact(first, second, alpha / 2) if binary else None
+        return _exact(first, second, alpha / 2, halvings) if binary else None
     alpha = alpha / 2 if binary else alpha
+    found = _estimate(both, binary)
+    half = half_width(found.time, found.unit, alpha)
+    return Gap(found.value, found.value - half, found.value + half, found.time, found.unit)
+
+
+def plain(pairs: Sequence[tuple[ArmSums, ArmSums]], *, binary: bool = False) -> Estimate | None:
+    """What the second arm has more than the first, however few values there are; None where one has none."""
+    both = [(one, other) for one, other in pairs if one.number and other.number]
+    return _estimate(both, binary) if both else None
+
+
+def _estimate(both: Sequence[tuple[ArmSums, ArmSums]], binary: bool) -> Estimate:
     spread = _variance(_within([one for one, _ in both]), binary)
     spreads = _variance(_within([other for _, other in both]), binary)
     time = value = unit = 0.0
@@ -97,9 +120,7 @@ def difference(pairs: Sequence[tuple[ArmSums, ArmSums]], alpha: float, *, binary
         time += at
         value += at * (other.total / other.number - one.total / one.number)
         unit += at * at * (spread / one.number + spreads / other.number)
-    value, unit = value / time, unit / time
-    half = half_width(time, unit, alpha)
-    return Gap(value, value - half, value + half, time, unit)
+    return Estimate(value / time, time, unit / time)
 
 
 def half_width(time: float, unit: float, alpha: float) -> float:
@@ -112,12 +133,26 @@ def half_width(time: float, unit: float, alpha: float) -> float:
 
 def time_until(half: float, unit: float, alpha: float) -> float:
     """The time at which half of the width is so small."""
+    return least_that(lambda time: half_width(time, unit, alpha) <= half, 1e12)
+
+
+def least_that(enough: Callable[[float], bool], most: float, exact: float = 1e-4) -> float:
+    """The least number, from 1 on, that is enough, where each larger one is, too; `most` where none is.
+
+    Parameters
+    ----------
+    exact : the part of it that it may be too large by.
+    """
     low, high = 1.0, 1.0
-    while half_width(high, unit, alpha) > half and high < 1e12:
-        low, high = high, high * 2
-    for _ in range(_HALVINGS):
+    while not enough(high):
+        if high >= most:
+            return most
+        low, high = high, min(most, high * 2)
+    for _ in range(_HALVINGS if high > 1 else 0):
         middle = (low + high) / 2
-        low, high = (middle, high) if half_width(middle, unit, alpha) > half else (low, middle)
+        if high - low < exact * high:
+            break
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return high
 
 
@@ -152,16 +187,16 @@ def _variance(arm: ArmSums, binary: bool) -> float:
     return max(arm.squares / arm.number - mean * mean, 1e-12)
 
 
-def _exact(one: ArmSums, other: ArmSums, alpha: float) -> Gap:
-    low, high = share_interval(round(one.total), one.number, alpha / 2)
-    least, most = share_interval(round(other.total), other.number, alpha / 2)
+def _exact(one: ArmSums, other: ArmSums, alpha: float, halvings: int) -> Gap:
+    low, high = share_interval(one.total, one.number, alpha / 2, halvings)
+    least, most = share_interval(other.total, other.number, alpha / 2, halvings)
     value = other.total / other.number - one.total / one.number
     time = _time(one, other)
     spread = _variance(one, True) / one.number + _variance(other, True) / other.number
     return Gap(value, least - high, most - low, time, spread * time)
 
 
-def share_interval(number: int, of: int, alpha: float) -> tuple[float, float]:
+def share_interval(number: float, of: int, alpha: float, halvings: int = _HALVINGS) -> tuple[float, float]:
     """Between which shares that lies of which `number` of so many are an instance, at all times at once."""
     if not of:
         return 0.0, 1.0
@@ -172,14 +207,14 @@ def share_interval(number: int, of: int, alpha: float) -> tuple[float, float]:
         return number * math.log(share) + (of - number) * math.log1p(-share) > bound
 
     return (
-        0.0 if not number else _edge(possible, middle, 0.0),
-        1.0 if number == of else _edge(possible, middle, 1.0),
+        0.0 if not number else _edge(possible, middle, 0.0, halvings),
+        1.0 if number >= of else _edge(possible, middle, 1.0, halvings),
     )
 
 
-def _edge(possible: Callable[[float], bool], inside: float, outside: float) -> float:
+def _edge(possible: Callable[[float], bool], inside: float, outside: float, halvings: int) -> float:
     inside = min(max(inside, 1e-12), 1 - 1e-12)
-    for _ in range(_HALVINGS):
+    for _ in range(halvings):
         middle = (inside + outside) / 2
         if 0 < middle < 1 and possible(middle):
             inside = middle

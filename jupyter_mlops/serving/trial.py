@@ -11,9 +11,10 @@ from typing import Literal
 from ..core.base import Seconds, read_record
 from ..core.candidate import Candidate, CandidateState, Comparison
 from ..core.cluster import Problem
-from ..core.compared import against, comparisons, decided, harms, left
+from ..core.compared import against, comparisons, decided, harms
 from ..core.errors import MlopsError, Unreadable
 from ..core.evidence import ArmEvidence, Evidence, LabelledArms, LabelledMetric
+from ..core.forecast import Forecast
 from ..core.model import Bins, ModelVersion
 from ..core.performance import metric_of
 from ..core.sequence import ArmSums
@@ -33,6 +34,9 @@ _REST: Seconds = 60.0
 
 #: Requests to a candidate after which they are counted anew: what was fine for long doesn't hide what isn't any more.
 _RENEWED = 20_000
+
+#: Seconds for which the rate of requests at one share is as good as known by that at the one before.
+_MINUTE: Seconds = 60.0
 
 Next = Literal["back", "on", "hold"]
 
@@ -74,6 +78,11 @@ class CandidateTrial:
         #: Whether another share is asked for, and is to come.
         self.moving = False
         self._rests = 0.0
+        #: Requests to both in a second, of this share and of the one before, and what is said of how long it takes.
+        self._rate: float | None = None
+        self._before: float | None = None
+        self._left: tuple[int | None, Seconds | None] = None, None
+        self._forecast = Forecast()
         self._metric = LabelledMetric()
         self._labels: tuple[int, int] | None = None
         self._told: deque[tuple[bool, Frame]] = deque()
@@ -110,6 +119,7 @@ class CandidateTrial:
 
     def _renew(self, stable: Arm) -> None:
         """Compare what is answered from now on."""
+        self._forecast, self._before = Forecast(), self._rate
         self.evidence = self.evidence.next(self.candidate.share, time.time())
         self._told.clear()
         if self.shadow is not None:
@@ -199,7 +209,10 @@ class CandidateTrial:
         self._listen()
         seen = self.evidence
         asked, took = seen.stable.requests + seen.candidate.requests, time.time() - seen.since
-        self.found = comparisons(self.candidate.way, seen, self._metric, asked / took if took > 1 else None)
+        if took > 1:
+            self._rate = asked / took if self._before is None else (asked + _MINUTE * self._before) / (took + _MINUTE)
+        self.found = comparisons(self.candidate.way, seen, self._metric, self._rate, self._forecast)
+        self._left = self._forecast.left(self.found, asked, self._rate)
         if self.harms:
             return "back"
         waits = self.candidate.paused or self.moving or time.monotonic() < self._rests
@@ -283,7 +296,7 @@ class CandidateTrial:
             return "decided: no worse"
         if not self.evidence.candidate.requests:
             return "no requests yet"
-        needs, seconds = left(self.found)
+        needs, seconds = self._left
         names = listed([each.name for each in self.found if each.state in ("undecided", "no data")])
         if seconds is not None:
             return f"undecided, {'' if seconds < 60 else 'about '}{about(seconds)}"

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlops.core.candidate import Candidate, Way
-from jupyter_mlops.core.compared import ALPHA, comparisons, decided, harms, left
+from jupyter_mlops.core.compared import ALPHA, comparisons, decided, harms
 from jupyter_mlops.core.evidence import ArmEvidence, Evidence, LabelledArms, LabelledMetric
+from jupyter_mlops.core.forecast import Forecast
 from jupyter_mlops.core.sequence import ArmSums, difference, half_width, share_interval, time_until, yes
 from jupyter_mlops.core.window import FeatureCounts
 from jupyter_mlops.serving.arm import Chooser
@@ -154,7 +155,7 @@ def test_a_candidate_that_is_as_good_is_decided_and_one_without_data_holds() -> 
         assert {each.state for each in found} == {"no data"} and not decided(found) and not harms("canary", found)
     few = comparisons("canary", seen(arm(5000), arm(50)), LabelledMetric(), 10.0)
     assert not decided(few) and not harms("canary", few)
-    needs, seconds = left(few)
+    needs, seconds = Forecast().left(few, 5050, 10.0)
     assert needs and seconds and needs > 1000 and "needs about" in few[0].words
 
 
@@ -268,7 +269,7 @@ def test_whatever_was_counted_something_is_said(
     for way in ways:
         found = comparisons(way, seen(arms[0], arms[1]), LabelledMetric(name="rmse", binary=False, used=True), 0.0)
         assert all(each.state for each in found)
-        left(found), decided(found), harms(way, found)
+        Forecast().left(found, 100, 0.0), decided(found), harms(way, found)
 
 
 def test_labels_of_a_share_that_is_counted_anew_are_not_lost() -> None:
