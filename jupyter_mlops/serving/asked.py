@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import difflib
 import math
@@ -13,7 +14,8 @@ import numpy as np
 from ..core.errors import Conflict, InvalidInput
 from ..core.model import Signature
 from ..core.words import first_of
-from ..registry.rows import PlainColumn, Rows
+from ..registry.measure import Array
+from ..registry.rows import NumberRows, PlainColumn, Rows
 from .tensors import DATATYPES, INPUT, OUTPUT, datatype_of, fits
 
 #: numpy's kinds → what values of it are in JSON.
@@ -60,6 +62,8 @@ class AskedReader:
         for column in signature.columns:
             if self._columns[column.name].kind == "f" and column.name not in example.categories:
                 self._together.setdefault((self._columns[column.name], column.optional), []).append(column.name)
+        #: All columns, where they are such numbers and alike.
+        self._alike = [*self._together] if [*self._together.values()] == [[*self._columns]] else []
         kinds = {dtype.kind for dtype in self._columns.values()}
         if signature.kind == "array":
             self._dtype = np.dtype(signature.dtype)
@@ -165,9 +169,11 @@ class AskedReader:
     def _wide(self, tensor: tuple[str, list[int], str, list[Any]]) -> Rows:
         """A table as one tensor of two dimensions, its columns in the signature's order."""
         name, _, datatype, data = tensor
-        for dtype in self._columns.values():
+        for dtype in {dtype.kind: dtype for dtype in self._columns.values()}.values():
             self._check_datatype(name, datatype, dtype)
         width = len(self._columns)
+        if (numbers := self._numbers(data)) is not None:
+            return self._number_rows(numbers.reshape(-1, width))
         return self._table({name: data[at::width] for at, name in enumerate(self._columns)})
 
     def _array_of(self, tensors: Sequence[tuple[str, list[int], str, list[Any]]]) -> Rows:
@@ -188,6 +194,9 @@ class AskedReader:
             raise InvalidInput(f"The datatype of {name!r} is {datatype}", f"it must be {datatype_of(_name_of(dtype))}")
 
     def _table(self, values: dict[str, list[Any]]) -> Rows:
+        numbers = self._numbers([value for name in self._columns for value in values[name]]) if self._alike else None
+        if numbers is not None:
+            return self._number_rows(numbers.reshape(len(self._columns), -1).T)
         found = self._decimals(values)
         for spec in self._signature.columns:
             if spec.name in found:
@@ -202,17 +211,28 @@ class AskedReader:
             raise InvalidInput("The request has no rows")
         return rows
 
+    def _numbers(self, values: list[Any]) -> Array | None:
+        """The values of all columns, where these are alike. None where they aren't, or one of the values is at fault:
+        it is found, and named, when each column is read by itself."""
+        for dtype, optional in self._alike:
+            with contextlib.suppress(InvalidInput):
+                return _column(values, dtype, optional, "").values
+        return None
+
+    def _number_rows(self, numbers: Array) -> Rows:
+        if len(numbers) == 0:
+            raise InvalidInput("The request has no rows")
+        return NumberRows([*self._columns], numbers, self._example.dtypes)
+
     def _decimals(self, values: dict[str, list[Any]]) -> dict[str, PlainColumn]:
         """Columns of numbers with decimals, read together, which takes a fifth of the time of each by itself. Where one
         of them is at fault there are none: it is found, and named, when each is read."""
         found: dict[str, PlainColumn] = {}
         for (dtype, optional), names in self._together.items():
-            try:
+            with contextlib.suppress(InvalidInput):
                 whole = _column([value for name in names for value in values[name]], dtype, optional, "")
-            except InvalidInput:
-                continue
-            rows = whole.values.reshape(len(names), -1)
-            found |= {name: PlainColumn(row) for name, row in zip(names, rows, strict=True)}
+                rows = whole.values.reshape(len(names), -1)
+                found |= {name: PlainColumn(row) for name, row in zip(names, rows, strict=True)}
         return found
 
     def _array(self, data: list[Any], rows: int) -> Rows:

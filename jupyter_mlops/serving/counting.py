@@ -16,7 +16,7 @@ from ..core.model import Baseline, Bins
 from ..core.window import FeatureCounts, Window
 from ..core.words import harmless
 from ..registry.measure import Array
-from ..registry.rows import PlainColumn, Rows, texts_of
+from ..registry.rows import NumberRows, PlainColumn, Rows, joined, texts_of
 
 #: Requests, rows and bytes that are kept at most before they are counted; so many bytes are joined, too.
 _REQUESTS, _ROWS, _BYTES = 256, 5000, 16 * 2**20
@@ -47,7 +47,7 @@ class RowCounter:
         """Count rows that were answered."""
         self._kept.append((rows, answers))
         self._waiting += len(rows)
-        self._bytes += sum(column.values.nbytes for column in rows.columns) + answers.nbytes
+        self._bytes += rows.nbytes + answers.nbytes
         if self._waiting >= _ROWS or len(self._kept) >= _REQUESTS or self._bytes >= _BYTES:
             self._count()
 
@@ -120,6 +120,8 @@ class AnswerCounter:
 
 def _features(requests: Sequence[Rows]) -> Iterator[tuple[str, list[PlainColumn]]]:
     """Each feature's name, and its values in all requests."""
+    if all(isinstance(rows, NumberRows) for rows in requests):
+        requests = [joined(requests)]
     first = requests[0]
     for at in range(len(first.columns)):
         names = None if first.names is None else [first.names[at]]

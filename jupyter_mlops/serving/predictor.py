@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..registry.answers import ask, meant, said, same
 from ..registry.flavors import FLAVORS, Flavor
 from ..registry.load import load
 from ..registry.measure import Array
-from ..registry.rows import PlainColumn, Rows, rows_from
+from ..registry.rows import NumberRows, PlainColumn, Rows, joined, rows_from
 from .asked import AskedReader
 from .calibration import sureness
 
@@ -59,8 +60,9 @@ class Predictor:
         """
         if len(requests) > 1 and not self.apart:
             try:
-                whole = self._ask(_joined(requests))
-                return list(np.split(whole, np.cumsum([len(rows) for rows in requests])[:-1]))
+                whole = self._ask(joined(requests))
+                ends = accumulate(map(len, requests))
+                return [whole[end - len(rows) : end] for rows, end in zip(requests, ends, strict=True)]
             except (InvalidInput, ValueError, TypeError):
                 pass
         return [self._one(rows) for rows in requests]
@@ -79,13 +81,15 @@ class Predictor:
             if not asks:
                 return said(self.task, raw).tolist(), None
             truth = raw if raw.ndim == 1 and raw.dtype.kind != "f" else np.zeros(len(raw), int)
-            found = meant(self.task, self.flavor, self.model, self._shaped(_joined(requests)), truth, raw)
+            found = meant(self.task, self.flavor, self.model, self._shaped(joined(requests)), truth, raw)
         except Exception:  # noqa: BLE001 - a model that fails here has answered all the same
             return raw.tolist(), None
         return found.said.tolist(), sureness(found)
 
     def _shaped(self, rows: Rows) -> Rows:
-        """As what the model takes."""
+        """As what the model takes: arrays of its own, since it may write into them, and the rows are counted later."""
+        if self.plain and isinstance(rows, NumberRows):
+            return Rows(None, [PlainColumn(rows.numbers.copy())])
         if self.plain and rows.names is not None:
             return Rows(None, [PlainColumn(np.column_stack([column.values for column in rows.columns]))])
         return rows
@@ -101,7 +105,7 @@ class Predictor:
             return NoAnswer(500, f"{self.name} failed: {error.why}")
 
     def _ask(self, rows: Rows) -> Array:
-        if rows.names is None:  # the model may write into what it gets, and the rows are counted afterwards
+        if rows.names is None:
             rows = Rows(None, [PlainColumn(rows.columns[0].values.copy())])
         return ask(self.flavor, self.model, self._shaped(rows))
 
@@ -159,19 +163,6 @@ def _answers_each_row(predictor: Predictor, example: Rows, answer: Array) -> boo
     if isinstance(alone, NoAnswer) or any(isinstance(each, NoAnswer) for each in beside):
         return False
     return not same(answer[:1], alone) and not same(np.concatenate([answer, answer]), np.concatenate(beside))  # type: ignore[arg-type]  # none is a NoAnswer
-
-
-def _joined(requests: list[Rows]) -> Rows:
-    """The rows of several requests, one after another."""
-    first, columns = requests[0], []
-    for at in range(len(first.columns)):
-        parts = [rows.columns[at] for rows in requests]
-        values = np.concatenate([part.values for part in parts])
-        gaps = None
-        if any(part.gaps is not None for part in parts):
-            gaps = np.concatenate([np.zeros(len(p.values), bool) if p.gaps is None else p.gaps for p in parts])
-        columns.append(PlainColumn(values, gaps))
-    return Rows(first.names, columns, first.dtypes, first.categories)
 
 
 def described(predictor: Predictor) -> str:

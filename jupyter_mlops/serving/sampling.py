@@ -94,7 +94,7 @@ class RequestSampler:
         return self._allowance.take(min(wanted, MOST_ROWS - self._rows), time.time())
 
     def _keep(self, kept: _Kept) -> None:
-        size = kept.answers.nbytes + sum(column.values.nbytes for column in kept.rows.columns)
+        size = kept.answers.nbytes + kept.rows.nbytes
         if self._bytes + size > _BYTES:
             return
         self._kept.append(kept)

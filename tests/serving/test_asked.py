@@ -12,7 +12,7 @@ import pytest
 import jupyter_mlops as mlops
 from jupyter_mlops.core.errors import InvalidInput
 from jupyter_mlops.home.models import EXAMPLE, model_folder
-from jupyter_mlops.registry.rows import rows_from
+from jupyter_mlops.registry.rows import joined, rows_from
 from jupyter_mlops.serving.asked import AskedReader
 
 TABLE = pd.DataFrame(
@@ -86,3 +86,33 @@ def test_columns_of_numbers_are_read_together_and_each_for_itself_all_the_same(h
     for name, wrong in (("c3", "x"), ("c4", 1e39), ("c5", True)):
         with pytest.raises(InvalidInput, match=rf"the column '{name}' is wrong: row 1 is "):
             asked.predict([given[0], {**given[0], name: wrong}])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_table_of_numbers_only_is_the_same_by_each_door(home: Path, dtype: str) -> None:
+    names = ["b", "a", "c"]
+    table = pd.DataFrame([[1.5, 2, np.nan], [4, 5, 6]], columns=names).astype(dtype)
+    record = mlops.save_model(lambda X: np.zeros(len(X)), f"only-{dtype}", example=table).record
+    kept = model_folder(record.model).version(record.number).read(EXAMPLE)
+    assert kept is not None
+    asked = AskedReader(record.signature, rows_from(kept))
+    data: list[list[Any]] = [[1.5, 2, None], [4, 5, 6]]
+    tensor: dict[str, Any] = {"name": "input", "shape": [2, 3], "datatype": "FP64", "data": data}
+    columns = [
+        {"name": name, "shape": [2, 1], "datatype": "FP32", "data": [row[at] for row in data]}
+        for at, name in enumerate(names)
+    ]
+    found = [
+        asked.infer({"inputs": [tensor]}),
+        asked.infer({"inputs": columns[::-1]}),
+        asked.predict([dict(zip(names, row, strict=True)) for row in data]),
+        asked.predict({"dataframe_split": {"columns": names[::-1], "data": [row[::-1] for row in data]}}),
+    ]
+    for rows in found:
+        pd.testing.assert_frame_equal(rows.back(), table)
+        pd.testing.assert_frame_equal(rows.take([1]).back(), table.iloc[1:].reset_index(drop=True))
+    pd.testing.assert_frame_equal(joined(found).back(), pd.concat([table] * 4, ignore_index=True))
+    with pytest.raises(InvalidInput, match="the column 'a' is wrong: row 1 is 'x'"):
+        asked.infer({"inputs": [{**tensor, "data": [data[0], [4, "x", 6]]}]})
+    with pytest.raises(InvalidInput, match="no rows"):
+        asked.infer({"inputs": [{**tensor, "shape": [0, 3], "data": []}]})

@@ -14,7 +14,7 @@ from jupyter_mlops.core.drift import drifts
 from jupyter_mlops.core.model import Bins
 from jupyter_mlops.core.window import FeatureCounts, Window
 from jupyter_mlops.registry.baseline import baseline_of
-from jupyter_mlops.registry.rows import PlainColumn, Rows
+from jupyter_mlops.registry.rows import NumberRows, PlainColumn, Rows
 from jupyter_mlops.serving.counting import RowCounter
 
 NAMES = ["number", "count", "flag", "text"]
@@ -118,6 +118,18 @@ def test_arrays_are_counted_by_column_and_much_is_not_kept() -> None:
         ("1", 1200, 0),
         ("2", 0, 1200),
     ]
+
+
+def test_a_table_of_numbers_is_counted_as_its_columns_are() -> None:
+    names, random = ["a", "b"], np.random.default_rng(2)
+    known = random.normal(size=(500, 2))
+    asked = np.where(random.random((700, 2)) < 0.1, np.nan, random.normal(size=(700, 2)))
+    by_column, whole = (RowCounter(baseline_of(NumberRows(names, known, []), "train")) for _ in range(2))
+    for row in np.split(asked, 700):
+        by_column.add(Rows(names, [PlainColumn(values) for values in row.T]), np.zeros(1))
+        whole.add(NumberRows(names, row, []), np.zeros(1))
+    taken = whole.take()
+    assert taken == by_column.take() and taken.rows == 700 and all(each.missing > 40 for each in taken.features)
 
 
 def texts(*values: str) -> Rows:
