@@ -1,20 +1,16 @@
 """The program that serves one version: `python -m jupyter_mlops.serving.replica MODEL NUMBER DIGEST FD`.
 
 It speaks frames over the socket `FD`, whose other end the router has, and ends when that is closed: no replica
-outlives its router. One thread only reads; all else happens in the main one. What arrives while the model answers is
-the next batch, so that nothing waits for a clock.
+outlives its router. All happens in one thread: to hand each request from a thread that reads to one that answers takes
+as long as to read it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import queue
 import signal
 import socket
 import sys
-import threading
 import traceback
 from typing import Any, NamedTuple
 
@@ -29,8 +25,9 @@ from ..home.models import model_folder
 from ..registry.measure import Array
 from ..registry.rows import Rows
 from .calibration import Calibration, calibration_of
+from .channel import RouterChannel
 from .counting import AnswerCounter, RowCounter
-from .frames import COMPARE, COUNT, HELLO, INFER, LOG, PREDICT, AskedHead, Frame, FrameReader
+from .frames import COMPARE, COUNT, HELLO, INFER, LOG, PREDICT, AskedHead, Frame
 from .predictor import NoAnswer, Predictor, described, load_predictor
 from .sampling import RequestSampler
 from .tensors import OUTPUT, datatype_of
@@ -64,7 +61,7 @@ class Replica:
         predictor: Predictor,
         model: str,
         number: int,
-        channel: socket.socket,
+        channel: RouterChannel,
         baseline: Baseline | None,
         doubts: tuple[Calibration | None, str] = (None, ""),
     ) -> None:
@@ -75,25 +72,11 @@ class Replica:
         #: Nothing is logged before the router says what.
         self._sampler: RequestSampler | None = None
         self._told = {"model_name": model, "model_version": str(number)}
-        self._waiting: queue.SimpleQueue[Frame] = queue.SimpleQueue()
 
     def serve(self) -> None:
         """Does not return."""
-        threading.Thread(target=self._read, name="read", daemon=True).start()
         while True:
-            batch = [self._waiting.get()]
-            with contextlib.suppress(queue.Empty):
-                while len(batch) < _BATCH:
-                    batch.append(self._waiting.get_nowait())
-            self._answer(batch)
-
-    def _read(self) -> None:
-        reader = FrameReader()
-        with contextlib.suppress(OSError):
-            while data := self._channel.recv(262144):
-                for frame in reader.feed(data):
-                    self._waiting.put(frame)
-        os._exit(0)  # nobody is there to answer
+            self._answer(self._channel.next(_BATCH))
 
     def _answer(self, batch: list[Frame]) -> None:
         for frame in batch:
@@ -107,12 +90,9 @@ class Replica:
         for (_, each), answer in zip(asked, answers, strict=True):
             if not isinstance(answer, NoAnswer):
                 self._count(each, answer)
-        for frame in batch:
-            if frame.code == COUNT:
-                self._send(self._counts(frame))
+        self._channel.send([self._counts(frame) for frame in batch if frame.code == COUNT])
 
     def _tell(self, asked: list[tuple[Frame, AskedRows]], answers: list[Array | NoAnswer]) -> None:
-        """Say all of them at once: to say each by itself costs the router, too, as much as to read it."""
         told = []
         for (frame, each), answer in zip(asked, answers, strict=True):
             if isinstance(answer, NoAnswer):
@@ -120,7 +100,7 @@ class Replica:
                 continue
             body = self._inferred(each.id, answer) if frame.code == INFER else self._predicted(each.id, answer)
             told.append(Frame(frame.number, 200, to_json(body, inf_nan_mode="null"), len(answer)))
-        self._channel.sendall(b"".join(frame.packed() for frame in told))
+        self._channel.send(told)
 
     def _log(self, frame: Frame) -> None:
         """Log what the router wants."""
@@ -192,7 +172,7 @@ class Replica:
         return None
 
     def _refuse(self, frame: Frame, status: int, words: str) -> None:
-        self._send(_refusal(frame, status, words))
+        self._channel.send([_refusal(frame, status, words)])
 
     def _inferred(self, id: str, answer: Array) -> dict[str, Any]:
         dtype = "str" if answer.dtype.kind == "U" else str(answer.dtype)
@@ -206,9 +186,6 @@ class Replica:
 
     def _predicted(self, id: str, answer: Array) -> dict[str, Any]:
         return {"predictions": _plain(answer).tolist(), **self._told, "id": id}
-
-    def _send(self, frame: Frame) -> None:
-        self._channel.sendall(frame.packed())
 
 
 def _refusal(frame: Frame, status: int, words: str) -> Frame:
@@ -228,7 +205,7 @@ def _read_json(body: bytes) -> Any:
         raise InvalidInput("The request is no JSON", str(error), todo) from None
 
 
-def main(model: str, number: int, digest: str, channel: socket.socket) -> None:
+def main(model: str, number: int, digest: str, channel: RouterChannel) -> None:
     """Load the version, say so, and serve."""
     for each in (signal.SIGINT, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)  # it ends with its router
@@ -240,12 +217,12 @@ def main(model: str, number: int, digest: str, channel: socket.socket) -> None:
     except (MlopsError, OSError) as error:
         told = [error.what, error.why, error.todo] if isinstance(error, MlopsError) else [str(error), "", ""]
         words = dict(zip(("what", "why", "todo"), told, strict=True))
-        channel.sendall(Frame(HELLO, 500, json.dumps({"error": type(error).__name__, **words}).encode()).packed())
+        channel.send([Frame(HELLO, 500, json.dumps({"error": type(error).__name__, **words}).encode())])
         sys.exit(1)
     sys.stderr.write(f"{described(predictor)}\n")
-    channel.sendall(Frame(HELLO, 200, b"{}").packed())
+    channel.send([Frame(HELLO, 200, b"{}")])
     Replica(predictor, model, number, channel, baseline, doubts).serve()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], socket.socket(fileno=int(sys.argv[4])))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], RouterChannel(socket.socket(fileno=int(sys.argv[4]))))

@@ -70,6 +70,8 @@ class ReplicaProcess(asyncio.Protocol):
         self._idle = asyncio.Event()
         self._idle.set()
         self._frames, self._numbers = FrameReader(), itertools.count(HELLO + 1)
+        #: What goes to it as soon as all is read that callers have sent by now.
+        self._outbox: list[bytes] = []
         #: What it was asked, and since when; counts nobody waits for.
         self._pending: dict[int, tuple[asyncio.Future[Frame], float]] = {}
         self._transport: asyncio.Transport | None = None
@@ -136,7 +138,7 @@ class ReplicaProcess(asyncio.Protocol):
     def tell(self, code: int, body: bytes) -> None:
         """Tell it something that isn't answered."""
         if self._transport is not None and not self._lost:
-            self._transport.write(Frame(next(self._numbers), code, body).packed())
+            self._send(Frame(next(self._numbers), code, body))
 
     def ask(self, code: int, body: bytes, head: bytes = b"") -> asyncio.Future[Frame]:
         """Ask it; the answer fails with `ReplicaLost` when it goes meanwhile. `head` is an `AskedHead`."""
@@ -148,8 +150,19 @@ class ReplicaProcess(asyncio.Protocol):
         self._pending[number] = future, math.inf if code == COUNT else time.monotonic()
         self._uncounted = code != COUNT
         self._idle.clear()
-        self._transport.write(Frame(number, code, head + body, len(head)).packed())
+        self._send(Frame(number, code, head + body, len(head)))
         return future
+
+    def _send(self, frame: Frame) -> None:
+        """What is asked at the same time is sent together: it becomes one batch, and is written and read once."""
+        if not self._outbox:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._outbox.append(frame.packed())
+
+    def _flush(self) -> None:
+        if self._transport is not None:
+            self._transport.write(b"".join(self._outbox))
+        self._outbox.clear()
 
     def count(self) -> asyncio.Future[Frame] | None:
         """Have it tell what it has counted; None where that is nothing. The counts come even if nobody waits."""
