@@ -148,12 +148,11 @@ def test_what_is_kept_goes_when_it_is_broken_or_memory_is_needed_and_one_can_go_
 def test_a_replica_that_dies_under_load_is_replaced_and_no_request_is_lost(service: mlops.Service) -> None:
     with load(service) as heard:
         until(lambda: heard.total() > 20)
-        before = service.state.replicas
-        victim = before[0].pid
+        victim = pids(service, 1)["ready"][0]
         assert victim is not None
         os.kill(victim, signal.SIGKILL)
-        until(lambda: victim not in [each.pid for each in service.state.replicas])
-        until(lambda: [each.phase for each in service.state.replicas] == ["ready", "ready"])
+        until(lambda: victim not in pids(service, 1)["ready"])
+        until(lambda: len(pids(service, 1)["ready"]) == 2)
     assert set(heard) == {(200, "1")}, heard
     assert any("is gone; another takes its place" in line for line in service.logs())
 
