@@ -10,7 +10,6 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -145,7 +144,7 @@ class NumberRows(Rows):
     def __init__(self, names: list[str], numbers: np.ndarray[Any, Any], dtypes: list[str]) -> None:
         self.names, self.numbers, self.dtypes, self.categories = names, numbers, dtypes, {}
 
-    @cached_property
+    @property
     def columns(self) -> list[PlainColumn]:  # type: ignore[override]  # made when somebody asks for them
         """Each column by itself."""
         return [PlainColumn(column) for column in self.numbers.T]
@@ -161,6 +160,14 @@ class NumberRows(Rows):
     def take(self, chosen: Any) -> NumberRows:
         """As of all rows."""
         return NumberRows(self.names, self.numbers[chosen], self.dtypes)
+
+    def back(self) -> Any:
+        """As of all rows."""
+        if {*self.dtypes} != {str(self.numbers.dtype)}:
+            return super().back()
+        import pandas as pd
+
+        return pd.DataFrame(self.numbers, columns=self.names, copy=True)
 
 
 def joined(several: Sequence[Rows]) -> Rows:

@@ -123,18 +123,18 @@ def _features(requests: Sequence[Rows]) -> Iterator[tuple[str, list[PlainColumn]
     if all(isinstance(rows, NumberRows) for rows in requests):
         requests = [joined(requests)]
     first = requests[0]
-    for at in range(len(first.columns)):
+    for at, values in enumerate(zip(*(rows.columns for rows in requests), strict=True)):
         names = None if first.names is None else [first.names[at]]
-        parts = [Rows(names, [part]).features() for part in _joined([rows.columns[at] for rows in requests])]
+        parts = [Rows(names, [part]).features() for part in _joined(values)]
         for columns in zip(*parts, strict=True):
             yield columns[0][0], [column for _, column in columns]
 
 
-def _joined(parts: list[PlainColumn]) -> list[PlainColumn]:
+def _joined(parts: Sequence[PlainColumn]) -> list[PlainColumn]:
     """The same values in one part; but texts of which one is very long stay apart: in an array all are as wide."""
     width = max(part.values.itemsize for part in parts)
     if width * sum(part.values.size for part in parts) > _BYTES:
-        return parts
+        return list(parts)
     gaps = None
     if any(part.gaps is not None for part in parts):
         gaps = np.concatenate([part.missing for part in parts])
