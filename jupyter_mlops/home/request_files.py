@@ -14,6 +14,7 @@ import io
 import itertools
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ OWN = "request."
 #: Of these what is read of a file for `pieces`.
 _TOLD = [f"{OWN}{name}" for name in ("id", "time", "version", "answer")]
 
+#: Files that are read at a time for `pieces`: a log may have hundreds.
+_AT_ONCE = 4
+
 
 @dataclass(frozen=True)
 class LoggedPiece:
@@ -39,7 +43,7 @@ class LoggedPiece:
     own : what isn't a feature, a row for each: `id`, `time`, `version`, `answer` and `label`, both as JSON.
     schema : names and types of all columns.
     path, stamp : of the Parquet file that has the features, and what it was then: modified when, and how many bytes.
-    since : older rows of that file aren't among these.
+    since : older rows of that file aren't among these; 0 where all are.
     table : the features, where they are in no file.
     """
 
@@ -88,8 +92,9 @@ class RequestFiles:
 
     def pieces(self, since: Time) -> list[LoggedPiece]:
         """The rows that are no older, a piece for each file, without damaged ones."""
-        found = [_piece(path, since) for path in self._since(since)]
-        return [piece for piece in found if piece is not None]
+        with ThreadPoolExecutor(_AT_ONCE) as threads:  # Arrow reads without the lock of the interpreter
+            found = threads.map(lambda path: _piece(path, since), self._since(since))
+            return [piece for piece in found if piece is not None]
 
     def forget(self, key: str) -> tuple[set[str], list[Path]]:
         """Remove the rows of a key's digest; their ids, and the files that are damaged, and may have more of them."""
@@ -184,7 +189,10 @@ def _piece(path: Path, since: Time) -> LoggedPiece | None:
     except (pa.ArrowException, OSError):
         return None
     recent = pc.greater_equal(own.column(f"{OWN}time"), since)
-    own = own if pc.all(recent).as_py() else own.filter(recent)
+    if pc.all(recent).as_py():
+        since = 0.0
+    else:
+        own = own.filter(recent)
     return LoggedPiece(own, schema, str(path), (seen.st_mtime_ns, seen.st_size), since)
 
 

@@ -27,7 +27,7 @@ from jupyter_mlops.registry.scoring import api, inputs
 from jupyter_mlops.registry.scoring.api import ScoreResult
 from jupyter_mlops.registry.scoring.folder import NOTE, ScoreFolder, check_same
 from jupyter_mlops.registry.scoring.inputs import input_of
-from jupyter_mlops.registry.scoring.part import ScorePlan, scorer
+from jupyter_mlops.registry.scoring.part import ScorePlan, ask_rows, rows_of, scorer
 from jupyter_mlops.registry.scoring.plan import keys_of, plan_of
 
 from .conftest import fitted, people
@@ -216,6 +216,27 @@ def test_columns_of_arrays_are_found_by_their_names() -> None:
     pd.DataFrame({"id": [1], "a": [1.0], "c": [2.0]}).to_csv("3.csv", index=False)
     with pytest.raises(InvalidInput, match=r"The column 'b' is missing: .*3\.csv has 'id', 'a' and 'c'"):
         _plan(version, input_of(["1.parquet", "3.csv"]), ["id"], False)
+
+
+def test_a_table_of_numbers_only_is_asked_as_it_is() -> None:
+    """With its order, type and gaps, whatever the model writes into it; a value that must not be missing is named."""
+
+    def model(X: pd.DataFrame) -> np.ndarray[Any, Any]:
+        found = (X["a"].fillna(7) + 10 * X["b"]).to_numpy(copy=True)
+        X.loc[:, "a"] = 0.0
+        return found
+
+    version = mlops.save_model(model, "numbers", example=pd.DataFrame({"a": [1, np.nan], "b": [1.0, 2]}))
+    table = pd.DataFrame({"a": [0.5, np.nan, 2.5], "b": [1.0, 2, 3]})
+    plan = _plan(version, input_of(table), [], False)
+    for frame in (table, table[["b", "a"]], table.astype({"b": int}), table.astype({"b": "Float64"})):
+        rows = rows_of(plan, frame)
+        pd.testing.assert_frame_equal(rows.back(), table)
+        assert [ask_rows(plan, rows).tolist() for _ in range(2)] == [[10.5, 27, 32.5]] * 2
+        whole = replace(plan, columns=[(name, dtype, False) for name, dtype, _ in plan.columns])
+        with pytest.raises(InvalidInput, match="column 'a' is missing: in row 1; numbers@1 needs numbers"):
+            rows_of(whole, frame)
+    assert table["a"][0] == 0.5
 
 
 def test_a_folder_has_scores_of_one_order_and_of_one_kind() -> None:

@@ -23,7 +23,7 @@ import numpy as np
 from ...core.errors import Conflict, InvalidInput
 from ..answers import ask
 from ..flavors import Flavor
-from ..rows import PlainColumn, Rows, read_column
+from ..rows import NumberRows, PlainColumn, Rows, read_column
 
 #: Under which a part keeps its mark, in its Parquet file.
 MARK = b"jupyter_mlops"
@@ -322,6 +322,10 @@ def ask_rows(plan: ScorePlan, rows: Rows) -> Any:
 
 def rows_of(plan: ScorePlan, frame: Any) -> Rows:
     """The rows as the model takes them; raises `InvalidInput`, which names the column and the first row at fault."""
+    if (numbers := _numbers_of(plan, frame)) is not None:
+        if plan.shape is not None:
+            return Rows(None, [PlainColumn(numbers.reshape(len(frame), *plan.shape))])
+        return NumberRows(list(plan.kinds), numbers, plan.dtypes)
     made = []
     for name, dtype, optional in plan.columns:
         column = fitted(_plain(frame[name], name), dtype, optional, name, plan.version)
@@ -332,6 +336,20 @@ def rows_of(plan: ScorePlan, frame: Any) -> Rows:
         return Rows(list(plan.kinds), made, plan.dtypes, plan.categories)
     whole = np.column_stack([column.values for column in made]).reshape(len(frame), *plan.shape)
     return Rows(None, [PlainColumn(whole)])
+
+
+def _numbers_of(plan: ScorePlan, frame: Any) -> Any:
+    """All columns as one array, where they are numbers with decimals of one type, in the table, too; None where they
+    aren't, or a value is missing that must not be: it is found, and named, when each column is looked at by itself."""
+    names = list(plan.kinds)
+    wanted = {np.dtype(dtype) for _, dtype, _ in plan.columns}
+    if len(wanted) != 1 or min(wanted).kind != "f" or plan.categories or list(frame.columns) != names:
+        return None
+    if {*frame.dtypes} != wanted:
+        return None
+    numbers = frame.to_numpy()
+    optional = all(optional for _, _, optional in plan.columns)
+    return numbers if optional or not np.isnan(numbers).any() else None
 
 
 def _plain(series: Any, name: str) -> PlainColumn:

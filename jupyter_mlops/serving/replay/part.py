@@ -5,7 +5,6 @@ All of this travels with the run, with what it uses of the registry: workers els
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 from collections.abc import Callable
@@ -51,6 +50,7 @@ class FileRows:
         ------
         Conflict : the file isn't what it was: rows of it were forgotten, or grew too old.
         """
+        import pyarrow as pa
         import pyarrow.compute as pc
         from pyarrow import parquet
 
@@ -62,10 +62,10 @@ class FileRows:
         if seen is None or (seen.st_mtime_ns, seen.st_size) != self.stamp:
             why = "rows were forgotten, or became older than what is kept"
             raise Conflict("The log has changed since the replay began", why, "Replay it again.")
-        with parquet.ParquetFile(io.BytesIO(data)) as file:
-            table = file.read(columns=[*self.columns, _TIME], use_threads=False)
-        recent = pc.greater_equal(table.column(_TIME), self.since)
-        table = table if pc.all(recent).as_py() else table.filter(recent)
+        with parquet.ParquetFile(pa.BufferReader(data)) as file:
+            table = file.read(columns=[*self.columns, _TIME] if self.since else self.columns, use_threads=False)
+        if self.since:
+            table = table.filter(pc.greater_equal(table.column(_TIME), self.since))
         return table.select(self.columns).slice(self.start, self.stop - self.start)
 
 
