@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -63,6 +64,9 @@ class TrafficCounts:
         )
         self._replicas = Gauge("mlops_replicas_ready", "Replicas that answer.", labels, registry=self._registry)
         self._open = Gauge("mlops_connections", "Open connections.", ["service"], registry=self._registry)
+        # To find a metric by its labels takes longer than to count.
+        self._requests_of = functools.lru_cache(maxsize=1024)(self._counter_of)
+        self._answered_by = functools.lru_cache(maxsize=16)(self._counters_of)
         self.requests = self.errors = 0
         self._lately = Lately()
 
@@ -73,14 +77,21 @@ class TrafficCounts:
         ----------
         caller : whose token it came with; empty for nobody's.
         """
-        self._requests.labels(self._service, version, code, caller).inc()
+        self._requests_of(version, code, caller).inc()
         if code == 200:
-            self._rows.labels(self._service, version).inc(rows)
-            self._times.labels(self._service, version).observe(took)
+            counter, times = self._answered_by(version)
+            counter.inc(rows)
+            times.observe(took)
         self.requests += 1
         self.errors += code >= 500
         self._usage.add(caller, version if code == 200 else 0, rows if code == 200 else 0, failed=code >= 500)
         self._lately.add()
+
+    def _counter_of(self, version: int, code: int, caller: str) -> Counter:
+        return self._requests.labels(self._service, version, code, caller)
+
+    def _counters_of(self, version: int) -> tuple[Counter, Histogram]:
+        return self._rows.labels(self._service, version), self._times.labels(self._service, version)
 
     @property
     def rate(self) -> float:
