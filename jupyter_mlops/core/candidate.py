@@ -105,6 +105,8 @@ class Comparison(Record):
     #: About so many more requests to the service until it is decided, and so long at the present rate.
     needs: int | None = None
     seconds: Seconds | None = None
+    #: Whether a canary waits until it is decided; it goes back all the same where it turns out to be worse.
+    waits: bool = True
     #: "undecided: needs about 4,600 requests, about 3 days".
     words: Saying = ""
 

@@ -9,15 +9,17 @@ that, and of it 6 / (π² n²) for the nth share.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 
+from .base import Seconds, Time
 from .candidate import Comparison, ComparisonState, Way
 from .drift import chi_square
 from .evidence import Evidence, LabelledMetric
-from .forecast import MANY, Forecast, growth
+from .foresight import MANY, Foresight, growth
 from .sequence import ENOUGH, ArmSums, Gap, difference, yes
 from .window import FeatureCounts
-from .words import percent
+from .words import about, percent
 
 #: The chance that a candidate is told to be worse, or better, which is not.
 ALPHA = 0.05
@@ -36,8 +38,15 @@ RARE, RARE_LONGER = 0.2, 1.0
 #: The population stability index of two distributions of answers that have little to do with each other any more.
 APART = 0.5
 
+#: Labelled rows by which it is foretold how many it takes, before there are any.
+_FEW = 100
+
 #: Groups of bins of answers that are compared.
 _GROUPS = 5
+
+#: Seconds of labels that are waited for: after the answers, until they decide, and in any case at most. How they come
+#: is told by those of so many seconds before.
+LABELS_SOON, LABELS_WITHIN, LABELS_AT_MOST, LATELY = 86400.0, 3 * 86400.0, 4 * 86400.0, 7 * 86400.0
 
 #: Comparisons without labels; and those by which a version is broken, whatever it is tried for.
 _UNLABELLED = ("errors", "latency", "missing", "answers", "constant")
@@ -45,35 +54,50 @@ _BROKEN = ("errors", "missing", "constant")
 
 
 def comparisons(
-    way: Way, evidence: Evidence, metric: LabelledMetric, rate: float | None, forecast: Forecast | None = None
+    way: Way,
+    evidence: Evidence,
+    metric: LabelledMetric,
+    rate: float | None,
+    foresight: Foresight | None = None,
+    now: Time | None = None,
 ) -> list[Comparison]:
     """All comparisons.
 
     Parameters
     ----------
     rate : requests to the service in a second, for how long it takes.
-    forecast : of this experiment, for who looks again and again.
+    foresight : of this experiment, for who looks again and again.
     """
-    found = _all(way, evidence, metric)
-    known = forecast or Forecast()
+    found, known = _all(evidence), foresight or Foresight()
     for each in found:
-        base = _requests(evidence) + (0 if each.name in _UNLABELLED else evidence.requests)
-        known.say(each, base, rate)
+        known.say(each, _requests(evidence), rate)
+    if metric.name and metric.used and way != "shadow":
+        passed = evidence.passed(time.time() if now is None else now)
+        labelled = _labelled(metric, evidence, passed, rate)
+        expected = labelled.seconds
+        known.say(labelled, evidence.requests + _requests(evidence), rate)
+        labelled.seconds = expected if labelled.seconds is None else labelled.seconds
+        if way == "canary" and labelled.state in ("undecided", "no data"):
+            _wait(labelled, metric, evidence, passed)
+        found.append(labelled)
+    if way == "shadow" and evidence.agreement.rows:
+        found += _agreement(evidence)
     return found
 
 
-def _all(way: Way, evidence: Evidence, metric: LabelledMetric) -> list[Comparison]:
+def _all(evidence: Evidence) -> list[Comparison]:
     alpha = ALPHA / _TESTS * 6 / (math.pi * evidence.number) ** 2
     found = [_errors(evidence, alpha), _latency(evidence, alpha)]
     one, other = evidence.stable.answers, evidence.candidate.answers
     if evidence.stable.countable and evidence.candidate.countable:
         one, other = one or FeatureCounts(name=""), other or FeatureCounts(name="")
         found += [_missing(one, other, alpha, evidence), _answers(one, other, alpha, evidence)]
-    if metric.name and metric.used and way != "shadow":
-        found.append(_labelled(metric, evidence))
-    if way == "shadow" and evidence.agreement.rows:
-        found += _agreement(evidence)
     return found
+
+
+def by_labels(metric: LabelledMetric, evidence: Evidence) -> Comparison | None:
+    """What labels alone say, as of now; None where there is no metric, or are none."""
+    return _labelled(metric, evidence, 0.0, None) if metric.name and metric.used else None
 
 
 def harms(way: Way, found: Sequence[Comparison]) -> list[Comparison]:
@@ -89,9 +113,17 @@ def harms(way: Way, found: Sequence[Comparison]) -> list[Comparison]:
 
 
 def decided(found: Sequence[Comparison]) -> bool:
-    """Whether nothing speaks against the next share, for sure. What has no data speaks against it."""
+    """Whether nothing speaks against the next share, for sure. What has no data speaks against it, but for labels that
+    aren't waited for."""
     proven = _proven(found)
-    return all(each.state in ("better", "same") or (each.name == "answers" and proven) for each in found)
+    return all(
+        each.state in ("better", "same") or not each.waits or (each.name == "answers" and proven) for each in found
+    )
+
+
+def unwaited(found: Sequence[Comparison]) -> list[str]:
+    """In words what isn't waited for: "accuracy: no labels yet; labels take about 2 days, not waited for"."""
+    return [f"{each.name}: {each.words}" for each in found if not each.waits]
 
 
 def _proven(found: Sequence[Comparison]) -> bool:
@@ -192,23 +224,69 @@ def _part(a: int, b: int, m: int, n: int, k: int) -> float:
     return (p - q) * math.log(p / q)
 
 
-def _labelled(metric: LabelledMetric, evidence: Evidence) -> Comparison:
-    """The metric, of labels of all shares."""
+def _labelled(metric: LabelledMetric, evidence: Evidence, passed: Seconds, rate: float | None) -> Comparison:
+    """The metric, of labels of all shares. How long it takes is a matter of how labels come."""
     pairs = [(each.stable, each.candidate) for each in metric.stretches]
-    one, other = ArmSums(), ArmSums()
-    for stable, candidate in pairs:
-        one, other = one.plus(stable), other.plus(candidate)
-    # Of squared errors: their root changes by half of what they do.
-    matters = WRONG if metric.binary else 2 * FARTHER * (one.mean or 1.0)
+    one, other = _labels(metric)
     base, sign = evidence.requests + _requests(evidence), -1 if metric.more else 1
+    matters = _matters(metric, one.mean or 1.0)
     told = _compared(metric.name, pairs, matters, ALPHA / _TESTS, base, sign=sign, binary=metric.binary)
-    if told.state == "no data":
-        told.words = "no labels yet of what both answered"
+    if told.state in ("undecided", "no data") and metric.pace.rate:
+        more = _likely_needs(metric, evidence.share)
+        if told.needs is not None:
+            more = (one.number + other.number) * told.needs / max(1, base)
+        told.seconds = max(0.0, metric.pace.delay - passed) + more / metric.pace.rate
+        if rate:
+            told.needs = round(min(MANY, max(1.0, told.seconds * rate)))
     if not metric.binary:
         root = math.sqrt(one.mean or 0.0)
         told.stable, told.candidate = root, math.sqrt(other.mean or 0.0)
         told.low, told.high = (None if each is None else each / (2 * root or 1.0) for each in (told.low, told.high))
     return told
+
+
+def _labels(metric: LabelledMetric) -> tuple[ArmSums, ArmSums]:
+    one, other = ArmSums(), ArmSums()
+    for each in metric.stretches:
+        one, other = one.plus(each.stable), other.plus(each.candidate)
+    return one, other
+
+
+def _matters(metric: LabelledMetric, mean: float) -> float:
+    # Of squared errors: their root changes by half of what they do.
+    return WRONG if metric.binary else 2 * FARTHER * mean
+
+
+def _likely_needs(metric: LabelledMetric, share: float) -> float:
+    """About how many labelled rows it takes where the versions don't differ: of normal errors, or, while that isn't
+    known, with 4 of 5 right."""
+    one, share = _labels(metric)[0], min(0.99, max(0.01, share))
+    mean = one.mean if one.mean is not None and one.number >= ENOUGH else 0.8 if metric.binary else one.mean or 1.0
+    square = mean if metric.binary else 3 * mean * mean
+    numbers = [max(1, round(part * _FEW)) for part in (1 - share, share)]
+    arms = [ArmSums(number=number, total=number * mean, squares=number * square) for number in numbers]
+    times = growth([(arms[0], arms[1])], _matters(metric, mean), ALPHA / _TESTS, binary=metric.binary)
+    return sum(numbers) * (times or 1.0)
+
+
+def _wait(told: Comparison, metric: LabelledMetric, evidence: Evidence, passed: Seconds) -> None:
+    """Whether a canary waits for labels, and in words why not: whoever labels now and then, or late, would stop all. It
+    is told by what they take where the versions don't differ: a few labels that say otherwise may say so by chance."""
+    pace, none = metric.pace, told.state == "no data"
+    told.waits = pace.rate > 0 and pace.delay <= LABELS_SOON and passed < LABELS_AT_MOST
+    if told.waits:
+        more = _likely_needs(metric, evidence.share) - sum(each.number for each in _labels(metric))
+        told.waits = max(0.0, pace.delay - passed) + max(0.0, more) / pace.rate <= LABELS_WITHIN
+    if not pace.rate:
+        told.words = "no labels yet, and none came lately" if none else "undecided, and no labels came lately"
+    elif none:
+        told.words = f"no labels yet; labels take {_about(pace.delay)}"
+    if not told.waits:
+        told.words += ", not waited for"
+
+
+def _about(seconds: Seconds) -> str:
+    return about(seconds) if seconds < 60 else f"about {about(seconds)}"
 
 
 def _agreement(evidence: Evidence) -> Iterator[Comparison]:

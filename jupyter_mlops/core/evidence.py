@@ -56,6 +56,14 @@ class LabelledArms(Record):
     candidate: ArmSums = ArmSums()
 
 
+class LabelPace(Record):
+    """How labels have come lately: how many there are for a second of answers, and how long after these, in the middle.
+    A rate of 0: none came."""
+
+    rate: float = 0.0
+    delay: Seconds = 0.0
+
+
 class LabelledMetric(Record):
     """The metric of labelled rows, stretch by stretch. `used` says whether anybody labels what this service answers."""
 
@@ -65,6 +73,7 @@ class LabelledMetric(Record):
     #: Whether rows are right or wrong.
     binary: bool = True
     used: bool = False
+    pace: LabelPace = LabelPace()
     stretches: Annotated[list[LabelledArms], first(MOST_STRETCHES)] = []
 
 
@@ -94,11 +103,23 @@ class Evidence(Record):
     errors: Amount = 0
     agreement: Agreement = Agreement()
     stretches: Annotated[list[Stretch], first(MOST_STRETCHES)] = []
+    #: Once the candidate has won: its digest, and the number of the version that it took the place of. Labels come on.
+    won: Label = ""
+    over: int = 0
 
     @property
     def mark(self) -> str:
         """Tells counts of this share from those of the one before."""
         return f"{self.salt}/{self.number}"
+
+    def passed(self, now: Time) -> Seconds:
+        """For how long it has been tried."""
+        return max(0.0, now - self.stretches[0].since) if self.stretches else 0.0
+
+    def ended(self, digest: str, over: int, now: Time) -> Evidence:
+        """What is known when the candidate has won over the version of that number."""
+        stretches = [each.model_copy(update={"until": each.until or now}) for each in self.stretches]
+        return self.model_copy(update={"won": digest, "over": over, "stretches": stretches})
 
     def next(self, share: float, now: Time) -> Evidence:
         """What is known when the candidate gets another share, or the same one is counted anew. For labels, which come

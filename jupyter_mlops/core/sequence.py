@@ -73,7 +73,7 @@ class Gap(NamedTuple):
     unit: float
 
 
-class Estimate(NamedTuple):
+class Surplus(NamedTuple):
     """What the second arm has more than the first one. `unit` and `time` as of `Gap`."""
 
     value: float
@@ -105,13 +105,13 @@ def difference(
     return Gap(found.value, found.value - half, found.value + half, found.time, found.unit)
 
 
-def plain(pairs: Sequence[tuple[ArmSums, ArmSums]], *, binary: bool = False) -> Estimate | None:
+def plain(pairs: Sequence[tuple[ArmSums, ArmSums]], *, binary: bool = False) -> Surplus | None:
     """What the second arm has more than the first, however few values there are; None where one has none."""
     both = [(one, other) for one, other in pairs if one.number and other.number]
     return _estimate(both, binary) if both else None
 
 
-def _estimate(both: Sequence[tuple[ArmSums, ArmSums]], binary: bool) -> Estimate:
+def _estimate(both: Sequence[tuple[ArmSums, ArmSums]], binary: bool) -> Surplus:
     spread = _variance(_within([one for one, _ in both]), binary)
     spreads = _variance(_within([other for _, other in both]), binary)
     time = value = unit = 0.0
@@ -120,7 +120,7 @@ def _estimate(both: Sequence[tuple[ArmSums, ArmSums]], binary: bool) -> Estimate
         time += at
         value += at * (other.total / other.number - one.total / one.number)
         unit += at * at * (spread / one.number + spreads / other.number)
-    return Estimate(value / time, time, unit / time)
+    return Surplus(value / time, time, unit / time)
 
 
 def half_width(time: float, unit: float, alpha: float) -> float:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import home
+from .labelled_rows import LabelledRows
 from .request_files import OWN, LoggedPiece, RequestFiles, arrow, features_of, line_of
 from .request_rows import at_once, opened, salt_of
 
@@ -138,32 +139,10 @@ class RequestLog:
             ]
         return tallies, *known
 
-    def scores(self, digest: str, stretches: Sequence[tuple[Time, Time]]) -> list[tuple[int, float, float]]:
-        """Of the labelled rows of a version in each stretch of time: how many, the sum of their scores, and that of
-        these scores' squares. A stretch that ends at 0 goes on."""
-        if not self.exists():
-            return [(0, 0.0, 0.0)] * len(stretches)
-        asked = (
-            "SELECT count(score), total(score), total(score * score) FROM rows "
-            "WHERE digest = ? AND time >= ? AND time < ? AND score IS NOT NULL"
-        )
-        with opened(self.path / ROWS) as db:
-            return [db.execute(asked, (digest, since, until or 1e12)).fetchone() for since, until in stretches]
-
-    def task(self, digest: str) -> str:
-        """What a version answers is for, as its replicas told; empty where nothing of it is logged."""
-        if not self.exists():
-            return ""
-        with opened(self.path / ROWS) as db:
-            found = db.execute("SELECT task FROM versions WHERE digest = ?", (digest,)).fetchone()
-        return found[0] or "" if found else ""
-
-    def has_labels(self) -> bool:
-        """Whether any row that is kept has a label."""
-        if not self.exists():
-            return False
-        with opened(self.path / ROWS) as db:
-            return db.execute("SELECT 1 FROM rows WHERE score IS NOT NULL LIMIT 1").fetchone() is not None
+    @property
+    def labelled(self) -> LabelledRows:
+        """Its rows that have labels."""
+        return LabelledRows(self.path / ROWS)
 
     # What turns out to be true.
 

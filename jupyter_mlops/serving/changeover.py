@@ -12,7 +12,7 @@ from typing import Any
 from ..core.base import Seconds
 from ..core.candidate import CandidateState
 from ..core.cluster import Problem
-from ..core.errors import Conflict
+from ..core.errors import Conflict, MlopsError
 from ..core.model import ModelVersion
 from ..core.service import ServiceSpec
 from ..core.words import count
@@ -269,8 +269,17 @@ class Changeover:
         await self._kept(trial)
 
     async def _adopted(self, trial: CandidateTrial) -> None:
+        evidence = trial.evidence.ended(trial.candidate.digest, self.spec.previous, time.time())
         await trial.end()
         await self._kept(trial)
+
+        def keep() -> None:
+            try:
+                self._folder.write_evidence(evidence)
+            except MlopsError as error:
+                say(f"what is known of a candidate can't be written: {error}")
+
+        await self.aside(keep)
 
     async def _kept(self, trial: CandidateTrial) -> None:
         """What was logged of a version that isn't tried any more is kept."""

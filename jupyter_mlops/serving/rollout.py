@@ -140,7 +140,7 @@ class Rollout:
 
     async def _go_on(self, trial: CandidateTrial) -> None:
         """Want the next share for it, or that it serves. The router makes that so, as any wish."""
-        share, seen = trial.next_share, self._router.spec
+        share, seen, why = trial.next_share, self._router.spec, trial.decided_words
         before, name = split_words(seen.model, trial.candidate), f"{seen.model}@{trial.candidate.version}"
         trial.moving = True  # before it is written: the router may have made it so before this goes on
         try:
@@ -155,7 +155,6 @@ class Rollout:
             return None
         after = f"{name} serves" if share is None else percent(share)
         self._say(f"{name} goes on: {after}")
-        why = "decided: no worse than " + seen.version_name
         return await self._note("went on", name, before, after, why, trial.candidate.digest)
 
     def _change(self, seen: ServiceSpec, change: Callable[[ServiceSpec], ServiceSpec]) -> ServiceSpec | None:

@@ -36,6 +36,7 @@ from .counts import TrafficCounts
 from .doorman import Doorman
 from .frames import AskedHead, Frame
 from .front import FrontServer
+from .hindsight import Hindsight
 from .rollout import Rollout
 from .tensors import metadata
 from .traffic import Traffic
@@ -72,6 +73,7 @@ class ServiceRouter:
         self._traffic, self._watching, self._doorman = Traffic(), Watching(folder, say), Doorman(folder, say)
         self._changeover = Changeover(folder, self._traffic, self._watching, self._write)
         self._rollout = Rollout(folder, self._traffic, self._changeover, say)
+        self._hindsight = Hindsight(folder, say)
         self.body = self._spec.body
         self._server = FrontServer(self, most=most_connections(self._spec.connections))
         self._revision = ""
@@ -269,6 +271,7 @@ class ServiceRouter:
                 self._watching.hold(self._spec, stable.fleet, self._changeover.standby.memory)
                 await self._watching.look()
                 await self._watching.log()
+                await self._changeover.aside(lambda: self._hindsight.look(self._spec))
 
     def _state(self) -> ServiceState:
         changeover, spec = self._changeover, self._spec
@@ -293,7 +296,7 @@ class ServiceRouter:
             errors=self.counts.errors,
             rate=self.counts.rate,
             problem=Problem.of(fault) if fault is not None else self._problem,
-            alarm=self._watching.alarm,
+            alarm=self._hindsight.beside(spec, self._watching.alarm),
             candidate=changeover.starting or (trial.state() if trial is not None else changeover.past),
             previous=spec.previous,
         )

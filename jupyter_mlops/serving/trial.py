@@ -11,13 +11,11 @@ from typing import Literal
 from ..core.base import Seconds, read_record
 from ..core.candidate import Candidate, CandidateState, Comparison
 from ..core.cluster import Problem
-from ..core.compared import against, comparisons, decided, harms
+from ..core.compared import LATELY, against, comparisons, decided, harms, unwaited
 from ..core.errors import MlopsError, Unreadable
-from ..core.evidence import ArmEvidence, Evidence, LabelledArms, LabelledMetric
-from ..core.forecast import Forecast
+from ..core.evidence import ArmEvidence, Evidence, LabelledMetric, LabelPace
+from ..core.foresight import Foresight
 from ..core.model import Bins, ModelVersion
-from ..core.performance import metric_of
-from ..core.sequence import ArmSums
 from ..core.service import ServiceSpec
 from ..core.window import Window
 from ..core.words import about, listed, percent
@@ -31,6 +29,9 @@ from .shadow import Shadow
 
 #: Seconds that a candidate keeps its share after it couldn't get more: no further replica could be started.
 _REST: Seconds = 60.0
+
+#: How many times longer than it took to look how labels come it is until that is done again.
+_REST_OF_LABELS = 100
 
 #: Requests to a candidate after which they are counted anew: what was fine for long doesn't hide what isn't any more.
 _RENEWED = 20_000
@@ -82,9 +83,10 @@ class CandidateTrial:
         self._rate: float | None = None
         self._before: float | None = None
         self._left: tuple[int | None, Seconds | None] = None, None
-        self._forecast = Forecast()
+        self._foresight = Foresight()
         self._metric = LabelledMetric()
         self._labels: tuple[int, int] | None = None
+        self._pace, self._paced = LabelPace(), 0.0
         self._told: deque[tuple[bool, Frame]] = deque()
         self._lately, self._written = Lately(), ""
 
@@ -119,7 +121,7 @@ class CandidateTrial:
 
     def _renew(self, stable: Arm) -> None:
         """Compare what is answered from now on."""
-        self._forecast, self._before = Forecast(), self._rate
+        self._foresight, self._before = Foresight(), self._rate
         self.evidence = self.evidence.next(self.candidate.share, time.time())
         self._told.clear()
         if self.shadow is not None:
@@ -180,19 +182,19 @@ class CandidateTrial:
             return
         stretches = [(each.since, each.until) for each in self.evidence.stretches]
         try:
-            task = log.task(self._wanted.digest)
-            name, more = metric_of(task) or ("", True)
-            both = [
-                [ArmSums(number=number, total=total, squares=squares) for number, total, squares in found]
-                for found in (log.scores(digest, stretches) for digest in (self._wanted.digest, self.candidate.digest))
-            ]
-            arms = [LabelledArms(stable=one, candidate=other) for one, other in zip(*both, strict=True)]
-            self._metric = LabelledMetric(
-                name=name, more=more, binary=task == "classification", used=log.has_labels(), stretches=arms
-            )
+            found = log.labelled.metric(self._wanted.digest, self.candidate.digest, stretches)
+            self._metric = found.model_copy(update={"pace": self._label_pace()})
             self._labels = seen
         except MlopsError as error:
             self._say(f"labels can't be read: {error}")
+
+    def _label_pace(self) -> LabelPace:
+        """How labels come. That is looked at now and then: it may take long where much is logged."""
+        if (began := time.monotonic()) >= self._paced:
+            self._pace = self._folder.requests.labelled.pace(time.time(), LATELY)
+            now = time.monotonic()
+            self._paced = now + _REST_OF_LABELS * (now - began)
+        return self._pace
 
     def last(self) -> None:
         """Keep what was logged; nobody does so again. In any thread."""
@@ -211,8 +213,8 @@ class CandidateTrial:
         asked, took = seen.stable.requests + seen.candidate.requests, time.time() - seen.since
         if took > 1:
             self._rate = asked / took if self._before is None else (asked + _MINUTE * self._before) / (took + _MINUTE)
-        self.found = comparisons(self.candidate.way, seen, self._metric, self._rate, self._forecast)
-        self._left = self._forecast.left(self.found, asked, self._rate)
+        self.found = comparisons(self.candidate.way, seen, self._metric, self._rate, self._foresight)
+        self._left = self._foresight.left(self.found, asked, self._rate)
         if self.harms:
             return "back"
         waits = self.candidate.paused or self.moving or time.monotonic() < self._rests
@@ -293,14 +295,20 @@ class CandidateTrial:
 
     def _open(self) -> str:
         if decided(self.found) and self.found:
-            return "decided: no worse"
+            return "; ".join(["decided: no worse", *unwaited(self.found)])
         if not self.evidence.candidate.requests:
             return "no requests yet"
         needs, seconds = self._left
-        names = listed([each.name for each in self.found if each.state in ("undecided", "no data")])
+        names = listed([each.name for each in self.found if each.state in ("undecided", "no data") and each.waits])
+        told = f"undecided, about {needs:,} requests" if needs is not None else f"undecided: {names}"
         if seconds is not None:
-            return f"undecided, {'' if seconds < 60 else 'about '}{about(seconds)}"
-        return f"undecided, about {needs:,} requests" if needs is not None else f"undecided: {names}"
+            told = f"undecided, {'' if seconds < 60 else 'about '}{about(seconds)}"
+        return "; ".join([told, *unwaited(self.found)])
+
+    @property
+    def decided_words(self) -> str:
+        """What is known where it goes on."""
+        return "; ".join([f"decided: no worse than {self._wanted.version_name}", *unwaited(self.found)])
 
     def kept(self) -> Evidence | None:
         """What is to be written, where that has changed."""

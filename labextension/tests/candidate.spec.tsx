@@ -26,6 +26,7 @@ const comparison = (part: Partial<Comparison>): Comparison => ({
   high: 0.21,
   needs: 4600,
   seconds: 3e5,
+  waits: true,
   words: 'undecided: needs about 4,600 requests, about 3 days',
   ...part
 });

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlops.core.candidate import Candidate, Way
-from jupyter_mlops.core.compared import ALPHA, comparisons, decided, harms
-from jupyter_mlops.core.evidence import ArmEvidence, Evidence, LabelledArms, LabelledMetric
-from jupyter_mlops.core.forecast import Forecast
+from jupyter_mlops.core.compared import ALPHA, comparisons, decided, harms, unwaited
+from jupyter_mlops.core.evidence import ArmEvidence, Evidence, LabelledArms, LabelledMetric, LabelPace, Stretch
+from jupyter_mlops.core.foresight import Foresight
 from jupyter_mlops.core.sequence import ArmSums, difference, half_width, share_interval, time_until, yes
 from jupyter_mlops.core.window import FeatureCounts
 from jupyter_mlops.serving.arm import Chooser
@@ -155,7 +155,7 @@ def test_a_candidate_that_is_as_good_is_decided_and_one_without_data_holds() -> 
         assert {each.state for each in found} == {"no data"} and not decided(found) and not harms("canary", found)
     few = comparisons("canary", seen(arm(5000), arm(50)), LabelledMetric(), 10.0)
     assert not decided(few) and not harms("canary", few)
-    needs, seconds = Forecast().left(few, 5050, 10.0)
+    needs, seconds = Foresight().left(few, 5050, 10.0)
     assert needs and seconds and needs > 1000 and "needs about" in few[0].words
 
 
@@ -197,8 +197,10 @@ def test_missing_and_constant_answers_take_any_back_but_a_shadow() -> None:
 
 
 def labelled(stable: tuple[int, int], candidate: tuple[int, int]) -> LabelledMetric:
+    """By labels that come an hour later, four in a second."""
     pair = LabelledArms(stable=yes(*stable), candidate=yes(*candidate))
-    return LabelledMetric(name="accuracy", used=True, stretches=[pair])
+    pace = LabelPace(rate=4.0, delay=3600.0)
+    return LabelledMetric(name="accuracy", used=True, pace=pace, stretches=[pair])
 
 
 def test_labels_decide_where_there_are_any() -> None:
@@ -209,6 +211,7 @@ def test_labels_decide_where_there_are_any() -> None:
     assert states(good, labelled((4500, 5000), (4700, 5000)))["accuracy"] == "better"
     none = comparisons("canary", good, labelled((0, 0), (0, 0)), 10.0)
     assert none[-1].state == "no data" and not decided(none), "somebody labels this service, and hasn't yet"
+    assert none[-1].words == "no labels yet; labels take about 60 min" and none[-1].needs and unwaited(none) == []
     few = comparisons("canary", good, labelled((90, 100), (85, 100)), 10.0)
     assert few[-1].state == "undecided" and few[-1].needs and not decided(few)
     other = arm(1000)
@@ -218,6 +221,85 @@ def test_labels_decide_where_there_are_any() -> None:
     assert harms("canary", comparisons("canary", shifted, LabelledMetric(), 10.0))
     proven = comparisons("canary", shifted, labelled((4500, 5000), (4700, 5000)), 10.0)
     assert not harms("canary", proven) and decided(proven), "others than before, and better"
+
+
+DAY = 86400.0
+
+
+@pytest.mark.parametrize(
+    ("pace", "labels", "passed", "words"),
+    [
+        (LabelPace(rate=4.0, delay=2 * DAY), 0, 0.0, "no labels yet; labels take about 2 days, not waited for"),
+        (LabelPace(rate=4.0, delay=DAY / 2), 0, 0.0, ""),
+        (LabelPace(rate=4.0, delay=DAY / 2), 0, 4.1 * DAY, "no labels yet; labels take about 12 h, not waited for"),
+        (LabelPace(), 0, 0.0, "no labels yet, and none came lately, not waited for"),
+        (LabelPace(), 50, 0.0, "undecided, and no labels came lately, not waited for"),
+        (LabelPace(rate=1.0, delay=60.0), 50, 0.0, ""),
+        (LabelPace(rate=0.001, delay=60.0), 50, 0.0, "not waited for"),
+    ],
+)
+def test_a_canary_waits_for_labels_that_come_soon_and_says_for_which_it_does_not(
+    pace: LabelPace, labels: int, passed: float, words: str
+) -> None:
+    evidence = seen(arm(5000, 5), arm(5000, 6))
+    evidence.stretches = [Stretch(since=10.0)]
+    pair = LabelledArms(stable=yes(labels * 8 // 10, labels), candidate=yes(labels * 8 // 10, labels))
+    metric = LabelledMetric(name="accuracy", used=True, pace=pace, stretches=[pair])
+    for way in ("canary", "ab"):
+        found = comparisons(way, evidence, metric, 10.0, now=10.0 + passed)  # type: ignore[arg-type]  # of two ways
+        assert found[-1].state == ("undecided" if labels else "no data")
+        if way == "ab" or not words:
+            assert unwaited(found) == [] and not decided(found), "who tests waits, or decides"
+        else:
+            assert unwaited(found)[0].endswith(words) and decided(found)
+            assert Foresight().left(found, 10_000, 10.0) == (0, 0.0)
+    worse = LabelledArms(stable=yes(4500, 5000), candidate=yes(4000, 5000))
+    late = comparisons("canary", evidence, metric.model_copy(update={"stretches": [worse]}), 10.0, now=10.0 + passed)
+    assert [each.name for each in harms("canary", late)] == ["accuracy"], "waited for or not"
+
+
+def tried_with_labels(seed: int, delay: float, wrong: float) -> tuple[str, float, list[str]]:
+    """What becomes of a canary that is wrong so much more often, when, and what wasn't waited for: two requests in a
+    second, of which one in ten is logged and labelled, looked at every ten minutes for two weeks."""
+    rng, share, rows = np.random.default_rng(seed), 0.5, list[tuple[float, int, int]]()
+    evidence = Evidence(salt="s").next(share, 0.0)
+    for each in (evidence.stable, evidence.candidate):
+        each.answers = FeatureCounts(name="s", low=0, high=1)
+    foresight, told = Foresight(), list[str]()
+    for look in range(1, 14 * 144):
+        now, good = look * 600.0, arm(600)
+        assert good.answers is not None
+        for at, each in enumerate((evidence.stable, evidence.candidate)):
+            each.requests, each.times = each.requests + 600, each.times.plus(good.times)
+            assert each.answers is not None
+            each.answers = each.answers.plus(good.answers)
+            rows.append((now + delay, at, int(rng.binomial(60, 0.85 - wrong * at))))
+        come = [[right for due, of, right in rows if of == at and due <= now] for at in (0, 1)]
+        one, other = (yes(sum(rights), 60 * len(rights)) for rights in come)
+        pace = LabelPace(rate=0.2, delay=delay)
+        pair = LabelledArms(stable=one, candidate=other)
+        metric = LabelledMetric(name="accuracy", used=True, pace=pace, stretches=[pair])
+        found = comparisons("canary", evidence, metric, 2.0, foresight, now=now)
+        told = unwaited(found)
+        if harms("canary", found):
+            return "back", now, told
+        if decided(found):
+            return "on", now, told
+    return "hold", 0.0, told
+
+
+def test_labels_that_come_soon_decide_and_those_that_come_late_hold_nothing_up() -> None:
+    for seed in range(5):
+        what, when, told = tried_with_labels(seed, 3600.0, 0.15)
+        assert what == "back" and when < DAY, "labels of an hour ago say so"
+        what, when, told = tried_with_labels(seed, 2.5 * DAY, 0.0)
+        assert (
+            what == "on"
+            and when < 0.5 * DAY
+            and told == ["accuracy: no labels yet; labels take about 3 days, not waited for"]
+        )
+        what, when, _ = tried_with_labels(seed, 3600.0, -0.1)
+        assert what == "on" and 3600 < when < 3 * DAY, "it was waited for"
 
 
 def test_experiments_in_which_nothing_differs_are_wrong_in_less_than_5_of_100() -> None:
@@ -269,7 +351,7 @@ def test_whatever_was_counted_something_is_said(
     for way in ways:
         found = comparisons(way, seen(arms[0], arms[1]), LabelledMetric(name="rmse", binary=False, used=True), 0.0)
         assert all(each.state for each in found)
-        Forecast().left(found, 100, 0.0), decided(found), harms(way, found)
+        Foresight().left(found, 100, 0.0), decided(found), harms(way, found)
 
 
 def test_labels_of_a_share_that_is_counted_anew_are_not_lost() -> None:

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import signal
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -241,6 +242,47 @@ def test_labels_that_say_it_is_worse_take_a_canary_back(service: mlops.Service, 
         until(labelled)
     problem = candidate(service).problem
     assert problem is not None and problem.what.startswith("half@2 was taken back: accuracy 0.")
+
+
+def label_old_rows(service: mlops.Service, ids: dict[str, float]) -> None:
+    """Labels of rows that were answered three days ago: who labels this service takes as long."""
+    service.label({id: float(value) for id, value in ids.items()})
+    with sqlite3.connect(service_folder("half").requests.path / "rows.sqlite") as db:
+        db.execute("UPDATE rows SET time = time - 3 * 86400")
+    db.close()
+
+
+def test_a_canary_does_not_wait_for_labels_of_days_which_tell_later_that_it_is_worse(
+    service: mlops.Service, how: Path
+) -> None:
+    with traffic(service, 0.002) as before:
+        until(lambda: len(before.ids) > 100)
+    until(lambda: len(service.requests()) > 50)
+    label_old_rows(service, before.ids)
+    mlops.deploy("half@2", canary=0.4, steps=[0.4])
+    how.write_text("wrong")
+    said = set[str]()
+    with traffic(service) as told:
+
+        def won() -> bool:
+            said.add(candidate(service).words if service.state.candidate else "")
+            return service.state.version == 2
+
+        until(won)
+    late = "accuracy: no labels yet; labels take about 3 days, not waited for"
+    assert any(late in words for words in said), said
+    assert late in mlops.trail("half")[-1].why, "and so does the trail"
+    assert service.state.alarm is None
+    logged = service.requests()
+    both = {id: value for id, value in told.ids.items() if id in set(logged["request.id"])}
+    service.label(both)
+    until(lambda: service.state.alarm is not None)
+    alarm = service.state.alarm
+    assert alarm is not None and alarm.what == "half@2 is worse than half@1, in whose place it is"
+    assert alarm.why.startswith("accuracy 0.") and "svc.rollback() has half@1 serve again" in alarm.todo
+    how.write_text("")
+    service.rollback()
+    until(lambda: service.state.alarm is None)
 
 
 def test_a_paused_canary_stays_and_one_without_requests_too(service: mlops.Service) -> None:

@@ -70,6 +70,28 @@ def test_labels_find_their_rows_and_strangers_are_told_apart(log: RequestLog) ->
     assert RequestLog(log.path / "none").label([("a", 1)], 1.0, NOON).strangers == 1
 
 
+@pytest.mark.parametrize(
+    ("answered", "labelled", "rate", "delay"),
+    [
+        ([NOON + at for at in range(1000)], [NOON + at + 600 for at in range(1000)], 0.63, 600.0),  # one in a second
+        ([NOON - 86400 + 864 * at for at in range(100)], [NOON] * 100, 0.00116, 43_200.0),  # a file each day
+        ([NOON - 5.0] * 50, [NOON] * 50, 0.83, 5.0),  # the first minute
+        ([NOON - 20 * 86400.0] * 50, [NOON - 9 * 86400.0] * 50, 0.0, 0.0),  # none came lately
+    ],
+)
+def test_how_labels_come_is_known(
+    log: RequestLog, answered: list[float], labelled: list[float], rate: float, delay: float
+) -> None:
+    ids = [f"a-{number}" for number in range(len(answered))]
+    for id, at in zip(ids, answered, strict=True):
+        add(log, row(id, time=at))
+    for id, at in zip(ids, labelled, strict=True):
+        log.label([(id, "left")], 1.0, at)
+    found = log.labelled.pace(max(max(labelled), NOON), 7 * 86400.0)
+    assert found.rate == pytest.approx(rate, rel=0.07) and found.delay == pytest.approx(delay, rel=0.02, abs=1)
+    assert RequestLog(log.path / "none").labelled.pace(NOON, 1.0).rate == 0
+
+
 def test_features_become_a_file_when_their_hour_is_over(log: RequestLog) -> None:
     add(log, row("a", key="k"), row("b", time=NOON + HOUR))
     log.tidy(NOON + HOUR, 30 * HOUR)

@@ -70,7 +70,7 @@ class Trial:
 
     def __init__(self, told: str) -> None:
         self.told, self.candidate, self.arm, self.moving = told, TRIED, Arm(2), False
-        self.next_share, self.why = 0.5, "errors 9 % against 0 %"
+        self.next_share, self.why, self.decided_words = 0.5, "errors 9 % against 0 %", "decided: no worse"
 
     def look(self, stable: Any) -> str:
         return "hold" if self.moving else self.told
@@ -195,7 +195,7 @@ def folder_is_awaited() -> bool:
 async def test_what_is_decided_goes_on_and_does_so_once(folder: ServiceFolder) -> None:
     async with running(folder, "on") as (_, traffic, said):
         trial: Any = traffic.trial
-        await until(lambda: trial.moving)
+        await until(lambda: said)
         spec = folder.spec()
         assert spec.candidate is not None and (spec.candidate.share, spec.candidate.paused) == (0.5, False)
         assert said == ["churn@2 goes on: 50 %"]

@@ -917,6 +917,7 @@ export interface Comparison {
   seconds: number | null;
   stable: number | null;
   state: 'better' | 'worse' | 'same' | 'undecided' | 'no data';
+  waits: boolean;
   words: string;
 }
 /**

@@ -97,7 +97,7 @@ class _Expected:
     seconds: Seconds | None = None
 
 
-class Forecast:
+class Foresight:
     """What is said of how long an experiment takes, look after look."""
 
     def __init__(self) -> None:
@@ -116,6 +116,8 @@ class Forecast:
                 known.base, known.total = base, base
             return
         each.needs, each.seconds = self._told(each.name, base, each.needs, rate)
+        if each.state == "no data":
+            return
         each.words = f"undecided: needs about {each.needs:,} requests"
         if each.seconds is not None:
             each.words += f", {'' if each.seconds < 60 else 'about '}{about(each.seconds)}"
@@ -124,7 +126,7 @@ class Forecast:
         """About how many requests, and seconds, until all of these are decided, which have told what is expected of
         them; None where that isn't known. What is decided one moment, and isn't quite the next, doesn't count for
         more than that."""
-        open_ = [each for each in found if each.state in ("undecided", "no data")]
+        open_ = [each for each in found if each.state in ("undecided", "no data") and each.waits]
         if not open_:
             return 0, 0.0
         if any(each.needs is None for each in open_):

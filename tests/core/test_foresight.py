@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jupyter_mlops.core.candidate import Comparison
 from jupyter_mlops.core.compared import comparisons, decided
 from jupyter_mlops.core.evidence import ArmEvidence, Evidence, LabelledArms, LabelledMetric
-from jupyter_mlops.core.forecast import Forecast, growth
+from jupyter_mlops.core.foresight import Foresight, growth
 from jupyter_mlops.core.sequence import ArmSums, difference, yes
 from jupyter_mlops.core.window import FeatureCounts
 
@@ -44,7 +44,7 @@ def experiment(
     evidence = Evidence(salt="s", number=1, share=share, since=1.0)
     for arm in (evidence.stable, evidence.candidate):
         arm.answers = FeatureCounts(name="s/1", counts=[0] * 4, low=0, high=1)
-    forecast, asked = Forecast(), 0
+    foresight, asked = Foresight(), 0
     while asked < most:
         candidates = int(rng.binomial(step, share))
         for arm, number, more in (
@@ -60,8 +60,8 @@ def experiment(
             parts = rng.multinomial(number - failed, [0.25] * 4).tolist()
             arm.answers = arm.answers.plus(FeatureCounts(name="s/1", counts=parts))
         asked += step
-        found = comparisons("canary", evidence, LabelledMetric(), RATE, forecast)
-        needs, seconds = forecast.left(found, asked, RATE)
+        found = comparisons("canary", evidence, LabelledMetric(), RATE, foresight)
+        needs, seconds = foresight.left(found, asked, RATE)
         yield Said(asked, needs, seconds, {each.name: (each.state, each.needs) for each in found})
         if decided(found):
             return
@@ -111,19 +111,19 @@ def test_what_is_said_is_about_right(share: float, failing: float, longer: float
 
 
 def test_what_is_about_right_is_said_again() -> None:
-    forecast, words = Forecast(), []
+    foresight, words = Foresight(), []
     for asked in range(1000, 1400, 10):
         told = Comparison(name="errors", state="undecided", needs=3000 - asked)
-        forecast.say(told, asked, RATE)
+        foresight.say(told, asked, RATE)
         words.append(told.words)
     assert set(words) == {"undecided: needs about 2,000 requests, about 3 min"}
 
 
-def test_another_share_is_another_forecast() -> None:
-    forecast = Forecast()
+def test_another_share_is_another_foresight() -> None:
+    foresight = Foresight()
     for base, needs in ((5000, 200), (50, 4000)):
         told = Comparison(name="errors", state="undecided", needs=needs)
-        forecast.say(told, base, None)
+        foresight.say(told, base, None)
         assert (told.needs, told.seconds) == (needs if base == 50 else 250, None)
 
 
