@@ -23,16 +23,8 @@ from ..core.words import about, count, fine_money, sentences
 from ..home.owner import me
 from ..serving import deeds
 from ..serving.deploy import deploy as deploy_service
-from ..serving.deploy import (
-    find_service,
-    hosting_of,
-    list_services,
-    read_deployment,
-    read_text,
-    silences,
-    until_so,
-    watch_of,
-)
+from ..serving.deploy import read_deployment, read_text, until_so
+from ..serving.find import find_service, hosting_of, list_services, silences, watch_of
 from ..serving.labels import read_labels
 from ..serving.lines import callers_table, comparison_table, service_line, watched
 from ..serving.missed import callers_of, missed_by
@@ -194,7 +186,8 @@ def _listed(states: Sequence[ServiceState]) -> str:
 def _problems(state: ServiceState) -> list[str]:
     found = [each for each in (state.problem, state.alarm) if each is not None]
     told = [f"! {state.name}: {_sentences(each)}" for each in found]
-    return told + ([] if state.retraining is None else [f"{state.name}: {state.retraining.words}"])
+    said = [*([] if state.retraining is None else [state.retraining.words]), *([state.hint] if state.hint else [])]
+    return told + [f"{state.name}: {words}" for words in said]
 
 
 def _sentences(problem: Problem) -> str:

@@ -126,6 +126,8 @@ class ServiceSpec(Record):
     candidate: Candidate | None = None
     #: The version that served before this one; 0 where none did.
     previous: int = 0
+    #: When somebody, or its router, wanted this version in place of another one.
+    chosen: Time = 0
     #: As in `Deployment`; empty: the notebook of the version's lineage.
     pipeline: Saying = ""
     retrain: RetrainWhen = "by hand"
@@ -186,6 +188,8 @@ class ServiceState(Record):
     previous: int = 0
     #: The last retraining; set by who looks, never stored.
     retraining: Retraining | None = None
+    #: What is left to do, in a line; as with `retraining`.
+    hint: Saying = ""
 
     @property
     def live(self) -> bool:

@@ -11,7 +11,8 @@ from ..core.trail import Actor
 from ..core.words import count
 from ..home.retraining import retraining_folder
 from ..home.services import service_folder
-from .deploy import check_caller, find_service, hosting_of
+from .deploy import check_caller
+from .find import find_service, hosting_of
 from .missed import missed_by
 from .noted import note
 

@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 from .. import places
-from ..core.alert import ServiceWatch, cost_of_rows, summary
 from ..core.base import Seconds, read_input
 from ..core.cluster import Problem
 from ..core.errors import (
@@ -26,7 +25,7 @@ from ..core.errors import (
     Unreadable,
 )
 from ..core.model import ModelVersion
-from ..core.price import REFERENCE, Price
+from ..core.price import Price
 from ..core.profile import Profile
 from ..core.service import LOG, Deployment, ServiceSpec, ServiceState
 from ..core.trail import Actor
@@ -35,8 +34,9 @@ from ..home.owner import me
 from ..places import profiles
 from ..places.hosting import Hosting
 from ..registry.find import find_model, find_version, split_name
+from .champion import check_not_back
+from .find import find_service, hosting_of
 from .noted import note
-from .retrained import with_retraining
 from .wishes import check_not_logged, check_private, split_words, tried, with_candidate
 
 #: Seconds that a service has to answer.
@@ -73,82 +73,6 @@ def read_text(text: str) -> dict[str, Any]:
     return {"model": model, "version": int(number) if number is not None and number.isdigit() else number}
 
 
-def hosting_of(place: str) -> Hosting:
-    """Where the services of a place live.
-
-    Raises
-    ------
-    InvalidSpec : there is no such place, or it has none.
-    """
-    hosting = places.get(place).hosting()
-    if hosting is None:
-        raise InvalidSpec(f"The place {place!r} has no services yet", "it has clusters only", "Deploy to this machine.")
-    return hosting
-
-
-async def watch_of(place: str, name: str) -> ServiceWatch:
-    """How what a service is asked compares with its version's baseline, with what that is in words, and costs. Raises
-    as `Hosting.watch`."""
-    hosting, known = hosting_of(place), await asyncio.to_thread(settings.load)
-    watch, price, gpus = await hosting.watch(name) or ServiceWatch(), known.price, 0.0
-    if hosting.by_profile and (profile := (spec := await hosting.spec(name)).profile) is not None:
-        price, gpus = spec.price, profile.groups[0].gpus / profile.groups[0].cpus
-    cost = cost_of_rows(watch, price, known.adjust.reference(REFERENCE, price.currency), gpus)
-    return watch.model_copy(update={"words": summary(watch), "cost": cost})
-
-
-async def list_services() -> list[ServiceState]:
-    """The services of all places, by name."""
-    found = await asyncio.gather(*map(_services_of, places.names()))
-    states = sorted((state for some in found for state in some), key=lambda state: state.name)
-    return await asyncio.to_thread(lambda: [with_retraining(state) for state in states])
-
-
-async def _services_of(place: str) -> list[ServiceState]:
-    with contextlib.suppress(MlopsError):  # a place that can't be asked hides no other one; lists of clusters say so
-        hosting = places.get(place).hosting()
-        return await hosting.services() if hosting is not None else []
-    return []
-
-
-def silences() -> list[Problem]:
-    """Why services may be missing from the last list."""
-    found = []
-    for place in places.names():
-        with contextlib.suppress(MlopsError):  # as above
-            hosting = places.get(place).hosting()
-            found.append(None if hosting is None else hosting.silence())
-    return [problem for problem in found if problem is not None]
-
-
-async def find_service(name: str) -> ServiceState:
-    """The service of that name, wherever it lives: where this machine has one that lives, nobody else is asked.
-
-    Raises
-    ------
-    UnknownService : no place has it.
-    Unavailable : none that answers has it.
-    """
-    fault: MlopsError | None = None
-    stopped: ServiceState | None = None
-    for place in places.names():
-        try:
-            if (hosting := places.get(place).hosting()) is not None:
-                found = await asyncio.to_thread(with_retraining, await hosting.get(str(name)))
-                if found.phase != "stopped":
-                    return found
-                stopped = stopped or found
-        except UnknownService:
-            continue
-        except MlopsError as error:
-            fault = error
-    if stopped is not None:
-        return stopped
-    if fault is not None:
-        raise Unavailable(f"The service {name!r} isn't found where anybody answers", str(fault), fault.todo)
-    raise UnknownService.named(str(name), [state.name for state in await list_services()])
-
-
 def check_caller(caller: str) -> None:
     """Raise `InvalidInput` where a caller can't be called so: names go into counts and lists."""
     if not caller or len(caller) > 100 or not caller.isprintable():
@@ -171,12 +95,12 @@ async def deploy(
     Raises
     ------
     UnknownModel, UnknownVersion, Refused : there is no such version, or it isn't one's own.
-    Conflict, InvalidSpec, StartFailed, StorageFull : as `Hosting.deploy`, and `with_candidate`.
+    Conflict, InvalidSpec, StartFailed, StorageFull : as `Hosting.deploy`, `with_candidate` and `check_not_back`.
     UnknownProfile : there is no such profile.
     """
     version, name, served = await asyncio.to_thread(_version, asked), asked.name or asked.model, ""
     place = await _place_of(asked, name)
-    hosting, profile, new, lasting = hosting_of(place), None, True, dict[str, Any]()
+    hosting, profile, new, lasting = hosting_of(place), None, True, dict[str, Any](chosen=time.time())
     if asked.way is not None:
         return await _try_beside(asked, version, name, place, actor)
     if asked.share is not None or asked.steps is not None:
@@ -189,9 +113,11 @@ async def deploy(
         if before.model == asked.model:
             served, profile, new = before.version_name, before.profile, False
             same = before.digest == version.digest
-            lasting = (
-                {"candidate": before.candidate, "previous": before.previous} if same else {"previous": before.version}
-            )
+            if "version" not in asked.model_fields_set:
+                await asyncio.to_thread(check_not_back, before, version)
+            lasting["previous"] = before.version
+            if same:
+                lasting = {field: getattr(before, field) for field in ("candidate", "previous", "chosen")}
             bounds = {field: getattr(before, field) if value is None else value for field, value in bounds.items()}
     except UnknownService:
         pass
@@ -262,6 +188,8 @@ async def _try_beside(
     if before.model != asked.model:
         why = f"it serves the model {before.model!r}"
         raise Conflict(f"{version.name} can't be tried beside {before.version_name}", why, "Choose another name.")
+    if "version" not in asked.model_fields_set:
+        await asyncio.to_thread(check_not_back, before, version)
     private = before.private if asked.private is None else asked.private
     check_private(version, private, before.version_name if asked.private is None else "")
     spec = await hosting.change(name, lambda now: with_candidate(now, version, way, asked.share, asked.steps, private))

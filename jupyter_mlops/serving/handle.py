@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,13 +18,15 @@ from ..core.window import Window
 from ..home.owner import me
 from ..registry.handle import Model, Version
 from . import deeds, splits
+from .champion import as_told
 from .deploy import deploy as deploy_service
-from .deploy import find_service, hosting_of, list_services, read_deployment, read_text, until_so, watch_of
+from .deploy import read_deployment, read_text, until_so
+from .find import find_service, hosting_of, list_services, watch_of
 from .labels import read_labels
 from .lines import service_line
 from .missed import callers_of
-from .retrained import retraining_of, with_retraining
-from .shown import Callers, ComparisonTable, Joined, Watch
+from .retrained import retraining_of
+from .shown import Callers, ComparisonTable, Joined, ServiceList, Watch
 from .wishes import way_of
 
 if TYPE_CHECKING:
@@ -101,7 +103,8 @@ def deploy(
     UnknownModel, UnknownVersion, UnknownProfile : there is no such version or profile, or no champion.
     InvalidSpec : names what can't be asked for.
     StartFailed : why the version doesn't answer: a file or its example's answer has changed, it can't be loaded here.
-    Conflict : the name is taken by another model's service.
+    Conflict : the name is taken by another model's service; or `model` is a name that means an older version than
+        the one that serves, since nobody has promoted that: say which you mean.
     NotFound, InvalidInput : the pipeline isn't there, has no steps, or saves other models.
     Refused, StorageFull, NotReady
     """
@@ -146,7 +149,7 @@ def service(name: str) -> Service:
     return Service(_call(find_service(name)))
 
 
-def services(all: bool = False) -> ServiceList:
+def services(all: bool = False) -> ServiceList[Service]:
     """All services, as a list that shows itself, a line each.
 
     Parameters
@@ -165,7 +168,7 @@ class Service:
     @property
     def state(self) -> ServiceState:
         """The service now. Raises `UnknownService`."""
-        return with_retraining(_call(hosting_of(self._place).get(self.name)))
+        return as_told(_call(hosting_of(self._place).get(self.name)))
 
     @property
     def address(self) -> str:
@@ -193,7 +196,7 @@ class Service:
         if not state.live:
             problem = state.problem
             what, why = (problem.what, problem.why) if problem else (f"The service {self.name!r} is {state.phase}", "")
-            raise Unavailable(what, why, f"Deploy it: mlops.deploy({state.model!r}, name={self.name!r}).")
+            raise Unavailable(what, why, f"Deploy it: mlops.deploy({state.version_name!r}, name={self.name!r}).")
         answers, named = predict(_call(hosting_of(self._place).reach(self.name)), self.token(), state.model, data, key)
         return (answers, named) if ids else answers
 
@@ -310,8 +313,9 @@ class Service:
         """Have a canary go on by itself. Raises as `pause`."""
         return _call(splits.change_split(self.name, paused=False, why=why)).candidate
 
-    def promote(self, why: str = "") -> None:
-        """Have the version that is tried be the one that serves; returns when it does. No request is lost.
+    def promote(self, why: str = "") -> Service:
+        """Have the version that is tried be the one that serves; returns when it does. No request is lost. It isn't
+        the champion of its model by that: the service says so.
 
         Raises
         ------
@@ -320,8 +324,9 @@ class Service:
         """
         _, spec = _call(splits.promote(self.name, why=why))
         _call(until_so(spec))
+        return self
 
-    def rollback(self, why: str = "") -> None:
+    def rollback(self, why: str = "") -> Service:
         """Take the version that is tried back, at once; where there is none, have the version serve again that did so
         before. Returns when it is so.
 
@@ -332,6 +337,7 @@ class Service:
         """
         _, spec = _call(splits.roll_back(self.name, why=why))
         _call(until_so(spec))
+        return self
 
     def retrain(self, why: str = "", *, wait: bool = False) -> Retraining:
         """Have the notebook that its model comes from run as a pipeline, in a process of its own: the steps of which
@@ -383,17 +389,6 @@ class Service:
 
     def __repr__(self) -> str:
         return f"<{service_line(self.state, time.time())}>"
-
-
-class ServiceList(list[Service]):
-    """Services, which show themselves a line each."""
-
-    def __init__(self, found: Iterable[Service]) -> None:
-        super().__init__(found)
-
-    def __repr__(self) -> str:
-        now = time.time()
-        return "\n".join(service_line(each.state, now) for each in self) or "No services. Make one: mlops.deploy(model)"
 
 
 def _call(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -35,6 +35,7 @@ def service_line(state: ServiceState, now: float) -> str:
     told += [state.problem.what] if state.problem is not None else []
     told += [state.alarm.what] if state.alarm is not None else []
     told += [state.retraining.words] if state.retraining is not None else []
+    told += [state.hint] if state.hint else []
     return f"{state.name}: {', '.join(told)}"
 
 

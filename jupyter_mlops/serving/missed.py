@@ -7,7 +7,7 @@ import time
 
 from ..core.callers import CallerDay, ServiceCallers, callers_words
 from ..core.errors import MlopsError
-from .deploy import hosting_of
+from .find import hosting_of
 
 
 async def callers_of(place: str, name: str) -> ServiceCallers:

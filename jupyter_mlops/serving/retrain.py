@@ -23,7 +23,7 @@ from ..home.models import model_folder
 from ..home.owner import me
 from ..home.retraining import retraining_folder
 from ..home.services import service_folder
-from .deploy import find_service, hosting_of
+from .find import find_service, hosting_of
 from .noted import note
 from .retrained import retraining_of
 from .source import pipeline_of

@@ -29,7 +29,8 @@ from ..pipelines.child import PipelineProcess
 from ..pipelines.pipeline import Pipeline
 from ..pipelines.saved import saved_since
 from ..registry.promote import pass_gates
-from .deploy import deploy, find_service, hosting_of, read_deployment, until_so
+from .deploy import deploy, read_deployment, until_so
+from .find import find_service, hosting_of
 from .noted import note
 from .retrain import check_candidate
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Protocol, TypeVar
 
 from ..core.alert import ServiceWatch
 from ..core.callers import ServiceCallers
 from ..core.label import JoinedLabels, words_of
 from ..core.performance import Performance
 from ..core.service import ServiceState
-from .lines import callers_table, comparison_table, watched
+from .lines import callers_table, comparison_table, service_line, watched
 
 
 class Callers(list[str]):
@@ -78,3 +79,19 @@ class Joined:
 
     def __repr__(self) -> str:
         return words_of(self.counts)
+
+
+class _HasState(Protocol):
+    @property
+    def state(self) -> ServiceState: ...
+
+
+S = TypeVar("S", bound=_HasState)
+
+
+class ServiceList(list[S]):
+    """Services, which show themselves a line each."""
+
+    def __repr__(self) -> str:
+        now = time.time()
+        return "\n".join(service_line(each.state, now) for each in self) or "No services. Make one: mlops.deploy(model)"

@@ -7,7 +7,8 @@ from ..core.errors import Conflict
 from ..core.service import Deployment, ServiceSpec, ServiceState
 from ..core.trail import Actor
 from ..core.words import percent
-from .deploy import deploy, find_service, hosting_of, until_so
+from .deploy import deploy, until_so
+from .find import find_service, hosting_of
 from .noted import note
 from .wishes import promoted, split_words, tried, with_share, without_candidate
 

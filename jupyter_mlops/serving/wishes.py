@@ -87,6 +87,7 @@ def promoted(spec: ServiceSpec) -> ServiceSpec:
         digest=candidate.digest,
         private=candidate.private,
         previous=spec.version,
+        chosen=time.time(),
         candidate=None,
     )
 

@@ -255,6 +255,8 @@ describe('How a version is deployed', () => {
     const ways = waysToServe(trans, [service()], 'churn', 4);
     expect(ways.map(({ how }) => how.way)).toEqual([undefined, 'canary', 'ab', 'shadow']);
     expect(ways[0].words).toBe('In place of churn@3');
+    const back = waysToServe(trans, [service({ version: 5 })], 'churn', 4);
+    expect(back[0].words).toBe('In place of churn@5, which is newer');
     for (const others of [[], [service({ phase: 'stopped' })], [service({ version: 4 })]]) {
       expect(waysToServe(trans, others, 'churn', 4)).toEqual([{ words: '', how: {} }]);
     }

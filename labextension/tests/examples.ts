@@ -270,6 +270,7 @@ export function service(part: Partial<ServiceState> = {}): ServiceState {
     revision: 'a',
     wanted: 'a',
     retraining: null,
+    hint: '',
     replicas: [],
     requests: 0,
     errors: 0,

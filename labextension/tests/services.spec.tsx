@@ -86,6 +86,14 @@ describe('A service with an alarm', () => {
     expect(find('service-retraining').textContent).toBe('retrained: churn@5 refused');
     expect(find('service-retrain')).toBeTruthy();
   });
+
+  it('says what is left to do for a version that serves and isn’t the champion', async () => {
+    const hint = 'the champion is still churn@3';
+    const stage = new Stage();
+    stage.show(<ServiceSection wanted="" />);
+    await stage.after(() => stage.stream.say(snapshot({ services: [service({ hint })] })));
+    expect(find('service-hint').textContent).toBe(hint);
+  });
 });
 
 describe('A service on Kubernetes', () => {

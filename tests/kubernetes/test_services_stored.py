@@ -26,7 +26,7 @@ from jupyter_mlops.places.kubernetes import names
 from jupyter_mlops.places.kubernetes.api.where import Where
 from jupyter_mlops.places.kubernetes.services import finder, hosting, objects
 from jupyter_mlops.places.kubernetes.tunnel.connections import Connections
-from jupyter_mlops.serving import deploy
+from jupyter_mlops.serving import deploy, find
 from jupyter_mlops.serving.pod import last_words
 
 from ..serving.conftest import until
@@ -212,7 +212,7 @@ def test_a_record_that_can_not_be_read_is_a_row(api: StoringApi) -> None:
     service = made()
     record = api.objects["secrets"]["total-service"]
     record["data"]["spec.json"] = "e30="  # {}
-    (state,) = call(deploy.list_services())
+    (state,) = call(find.list_services())
     assert (state.name, state.phase) == ("total", "unreachable")
     assert state.problem is not None and "can't be read" in state.problem.what
     service.stop()
@@ -299,9 +299,9 @@ def test_a_kubernetes_that_is_away_hides_no_service_of_this_machine(
     api: StoringApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made()
-    assert [state.phase for state in call(deploy.list_services())] == ["starting"]
+    assert [state.phase for state in call(find.list_services())] == ["starting"]
     api.refused = {"secrets", "pods", "deployments"}
-    until(lambda: [state.phase for state in call(deploy.list_services())] == ["unreachable"])
+    until(lambda: [state.phase for state in call(find.list_services())] == ["unreachable"])
     assert deploy.hosting_of("kubernetes").silence() is not None
     main(["services"])
     assert "! Kubernetes" in capsys.readouterr().out  # others may be there

@@ -241,7 +241,7 @@ def test_a_service_outlives_who_made_it_and_one_whose_router_died_says_so(home: 
     until(lambda: is_gone(replica))
     assert "dead: its router is gone without having been stopped" in repr(mlops.services())
     assert re.search("long: churn@[0-9]+ dead, The service", repr(service)), "since when nobody knows"
-    with pytest.raises(Unavailable, match=r"Deploy it: mlops.deploy\('churn', name='long'\)"):
+    with pytest.raises(Unavailable, match=r"Deploy it: mlops.deploy\('churn@1', name='long'\)"):
         service.predict(ROW)
     where = urlsplit(address)
     taken = socket.create_server((where.hostname or "", where.port or 0))
@@ -257,6 +257,37 @@ def test_a_service_outlives_who_made_it_and_one_whose_router_died_says_so(home: 
         again.state.phase == "stopped" and "long" not in repr(mlops.services()) and "long" in repr(mlops.services(True))
     )
     again.stop()
+
+
+def test_a_name_that_means_an_older_version_does_not_take_a_service_back(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (0, 7):
+        mlops.save_model(fitted(seed), "won", valid=people(1))
+    model = mlops.model("won")
+    model.promote(1)
+    service = mlops.deploy("won")
+    try:
+        mlops.deploy("won@2", canary=True)
+        assert service.state.hint == "" and "still" not in repr(service)
+        told = repr(service.promote())
+        assert "won@2 ready" in told
+        assert "the champion is still won@1: mlops.model('won').promote(2) promotes this one" in told
+        for again in (lambda: mlops.deploy("won", replicas=2), lambda: mlops.deploy(model, canary=True)):
+            with pytest.raises(Conflict, match=r"serves won@2, which is newer than won@1.*promote\(2\).*or won@1"):
+                again()
+        assert main(["deploy", "won"]) == 1 and main(["services", "show", "won"]) == 0
+        written = capsys.readouterr()
+        assert "mlops.model('won').promote(2)" in written.err and "the champion is still won@1" in written.out
+        assert service.state.version == 2 and len(pids(service, 2)["ready"]) == 1
+        assert mlops.deploy("won@champion").state.version == 1, "who says so means it"
+        assert mlops.deploy("won@2").state.version == 2
+        model.promote(2, override="as good")
+        assert mlops.deploy("won").state.hint == ""
+        model.promote(1, override="it was better")
+        assert mlops.deploy("won").state.version == 1, "it was promoted since"
+    finally:
+        service.stop()
 
 
 def test_services_on_the_command_line(service: mlops.Service, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,8 @@ from ...core.service import Deployment, ServiceState
 from ...core.trail import Actor
 from ...home.owner import me
 from ...serving import deeds, splits
-from ...serving.deploy import deploy, find_service, hosting_of, list_services, until_so, watch_of
+from ...serving.deploy import deploy, until_so
+from ...serving.find import find_service, hosting_of, list_services, watch_of
 from ...serving.labels import read_labels
 from ...serving.missed import callers_of
 from ..stream.hub import Hub

@@ -33,7 +33,7 @@ from ...registry.find import find_version
 from ...registry.handle import Model, Version
 from ...registry.scoring import part as scoring
 from ...registry.scoring.plan import plan_of, version_meant
-from ..deploy import find_service, hosting_of, list_services
+from ..find import find_service, hosting_of, list_services
 from . import part as parts
 from .compare import compare, measures_of, plain
 from .logged import Logged, logged_rows, read_answers

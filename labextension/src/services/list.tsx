@@ -139,6 +139,11 @@ const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Eleme
         </ProblemLine>
       )}
       <RetrainingLine service={service} />
+      {service.hint && (
+        <p className="jp-mlops-hint" role="status" data-mlops="service-hint">
+          {service.hint}
+        </p>
+      )}
     </li>
   );
 });

@@ -24,7 +24,11 @@ export function waysToServe(
   if (!there || there.version === 0 || there.version === version) {
     return all;
   }
-  all[0].words = trans.__('In place of %1', versionName(model, there.version));
+  const before = versionName(model, there.version);
+  all[0].words =
+    version < there.version
+      ? trans.__('In place of %1, which is newer', before)
+      : trans.__('In place of %1', before);
   if (there.place !== 'local') {
     return all;
   }

@@ -870,6 +870,7 @@ export interface ServiceState {
   created: number;
   errors: number;
   format: number;
+  hint: string;
   model: string;
   name: string;
   owner: string;
