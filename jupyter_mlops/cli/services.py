@@ -166,7 +166,7 @@ def _listed(states: Sequence[ServiceState]) -> str:
     rows = [
         (
             state.name,
-            f"{state.phase} !" if state.problem or state.alarm else state.phase,
+            f"{state.phase} !" if state.problem or state.alarm or state.unkept else state.phase,
             state.version_name,
             state.address if state.live else "",
             str(sum(replica.phase == "ready" for replica in state.replicas)),
@@ -184,7 +184,7 @@ def _listed(states: Sequence[ServiceState]) -> str:
 
 
 def _problems(state: ServiceState) -> list[str]:
-    found = [each for each in (state.problem, state.alarm) if each is not None]
+    found = [each for each in (state.problem, state.alarm, state.unkept) if each is not None]
     told = [f"! {state.name}: {_sentences(each)}" for each in found]
     said = [*([] if state.retraining is None else [state.retraining.words]), *([state.hint] if state.hint else [])]
     return told + [f"{state.name}: {words}" for words in said]

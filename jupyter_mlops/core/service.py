@@ -182,6 +182,8 @@ class ServiceState(Record):
     problem: Problem | None = None
     #: What has changed, for longer than a window, in what it is asked or answers.
     alarm: Problem | None = None
+    #: What of it can't be written now, and why. It answers all the same.
+    unkept: Problem | None = None
     #: The version that is tried beside it; one that went back is told until something else is deployed.
     candidate: CandidateState | None = None
     #: The version that served before this one; 0 where none did.

@@ -19,6 +19,7 @@ from .requests import REQUESTS, RequestLog
 
 if TYPE_CHECKING:
     from ..core.alert import ServiceWatch
+    from ..core.base import Time
     from ..core.evidence import Evidence
     from ..core.performance import Performance, Tally
     from ..core.service import CallerTokens, ServiceSpec, ServiceState
@@ -33,6 +34,10 @@ WATCH, WINDOWS = "watch.json", "windows.jsonl"
 
 #: How good its version is at what it is asked.
 PERFORMANCE = "performance.json"
+
+#: It is there, and empty, while what its router has to say of itself can't be written: most disks that are full have
+#: room for that.
+UNWRITTEN = "unwritten"
 
 #: What is known of the version that is tried beside it.
 EVIDENCE = "evidence.json"
@@ -107,8 +112,25 @@ class ServiceFolder:
             return None
 
     def write_state(self, state: ServiceState) -> None:
-        """Write what it is; raises `StorageFull`, `Refused`."""
-        home.write(self.path / SERVED, state.model_dump_json(indent=1))
+        """Write what it is; raises `StorageFull`, `Refused`, `Unavailable`, and marks what stands there as old then."""
+        from ..core.errors import MlopsError
+
+        mark = self.path / UNWRITTEN
+        try:
+            home.write(self.path / SERVED, state.model_dump_json(indent=1))
+        except MlopsError:
+            with contextlib.suppress(OSError):
+                mark.touch(mode=0o600, exist_ok=False)
+            raise
+        with contextlib.suppress(OSError):
+            mark.unlink(missing_ok=True)
+
+    def state_is_of(self) -> Time | None:
+        """Since when its state could not be written any more; None where it is of now."""
+        try:
+            return (self.path / UNWRITTEN).stat().st_mtime
+        except OSError:
+            return None
 
     def watch(self) -> ServiceWatch | None:
         """How what it is asked compares with the baseline; None before anything was counted. Raises `Unreadable`."""

@@ -56,6 +56,8 @@ class RequestKeeper:
         self._tidied: Time = time.time() - _TIDY + _FIRST
         self._seen: tuple[int, int] | None = None
         self._again, self._said = 0.0, ""
+        #: What can't be kept, and why.
+        self.unkept = ""
         #: What there is to say where the version is worse than it was.
         self.alarm: Problem | None = None
 
@@ -85,9 +87,10 @@ class RequestKeeper:
                 if not last:
                     self._tidy()
                 self._measure(last)
-                self._said = ""
+                self._said = self.unkept = ""
             except MlopsError as error:
-                self._complain(f"what it is asked can't be logged: {error}")
+                self.unkept = f"what it is asked can't be logged: {error}"
+                self._complain(self.unkept)
 
     def _choose(self) -> None:
         """Take as many as may be logged of what was heard."""

@@ -34,6 +34,7 @@ def service_line(state: ServiceState, now: float) -> str:
         told += [f"for {about(now - state.since)}"] if state.since and state.phase == "stopped" else []
     told += [state.problem.what] if state.problem is not None else []
     told += [state.alarm.what] if state.alarm is not None else []
+    told += [state.unkept.what] if state.unkept is not None else []
     told += [state.retraining.words] if state.retraining is not None else []
     told += [state.hint] if state.hint else []
     return f"{state.name}: {', '.join(told)}"

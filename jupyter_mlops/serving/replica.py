@@ -21,6 +21,7 @@ from ..core.errors import InvalidInput, MlopsError
 from ..core.logged import SampleSettings
 from ..core.model import Baseline, Bins
 from ..core.window import Window
+from ..home.logs import write_what_can_be
 from ..home.models import model_folder
 from ..registry.measure import Array
 from ..registry.rows import Rows
@@ -225,4 +226,5 @@ def main(model: str, number: int, digest: str, channel: RouterChannel) -> None:
 
 
 if __name__ == "__main__":
+    write_what_can_be()
     main(sys.argv[1], int(sys.argv[2]), sys.argv[3], RouterChannel(socket.socket(fileno=int(sys.argv[4]))))

@@ -61,6 +61,8 @@ class Rollout:
         self._own = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._said = ""
+        #: What can't be kept, and why.
+        self.unkept = ""
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -103,8 +105,10 @@ class Rollout:
             def write() -> None:
                 try:
                     self._folder.write_evidence(kept)
+                    self.unkept = ""
                 except MlopsError as error:
-                    self._complain(f"what is known of a candidate can't be written: {error}")
+                    self.unkept = f"what is known of a candidate can't be written: {error}"
+                    self._complain(self.unkept)
 
             await self._router.aside(write)
 

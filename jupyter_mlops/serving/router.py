@@ -26,7 +26,7 @@ from ..core.cluster import Problem
 from ..core.errors import MlopsError, Refused, StartFailed, Unavailable, Unreadable
 from ..core.service import ServiceSpec, ServiceState
 from ..core.waiting import end_tasks, until_set
-from ..home.logs import bound_logs
+from ..home.logs import bound_logs, write_what_can_be
 from ..home.services import ServiceFolder, Stamp
 from . import log_door
 from .arm import Arm
@@ -80,6 +80,7 @@ class ServiceRouter:
         self._problem: Problem | None = None
         self._address = ""
         self._written: ServiceState | None = None
+        self._unwritten = ""
         self._end = asyncio.Event()
         self._stopped_at = 0.0
         self._stopped = False
@@ -297,6 +298,7 @@ class ServiceRouter:
             rate=self.counts.rate,
             problem=Problem.of(fault) if fault is not None else self._problem,
             alarm=self._hindsight.beside(spec, self._watching.alarm),
+            unkept=self._unkept(),
             candidate=changeover.starting or (trial.state() if trial is not None else changeover.past),
             previous=spec.previous,
         )
@@ -308,9 +310,22 @@ class ServiceRouter:
             return
         try:
             self._folder.write_state(state)
-            self._written = state
+            self._written, self._unwritten = state, ""
         except (MlopsError, OSError) as error:
-            say(f"its state can't be written: {error}")
+            words = f"its state can't be written: {error}"
+            if words != self._unwritten:
+                say(words)
+            self._unwritten = words
+
+    def _unkept(self) -> Problem | None:
+        words = self._watching.unkept or self._usage.unkept or self._rollout.unkept
+        if not words:
+            return None
+        return Problem(
+            what=f"Not all of what {self._folder.name} is asked can be kept",
+            why=words,
+            todo="It answers all the same, and writes what it holds when it can.",
+        )
 
 
 async def _run(folder: Path) -> bool:
@@ -322,5 +337,6 @@ async def _run(folder: Path) -> bool:
 
 
 if __name__ == "__main__":
+    write_what_can_be()
     gc.freeze()  # what was imported stays: to look through it again and again holds up answers, 40 ms each time
     sys.exit(0 if asyncio.run(_run(Path(sys.argv[1]))) else 1)

@@ -44,7 +44,9 @@ class CallerCounts:
         self._folder, self._say = folder, say
         self._tallies: dict[str, _CallerTally] = {}
         self._ended: list[_Counted] = []
-        self._changed, self._said = False, ""
+        self._changed = False
+        #: What can't be kept, and why.
+        self.unkept = ""
         self._begin(time.time())
         self._go_on()
 
@@ -99,11 +101,12 @@ class CallerCounts:
                 self._folder.write(UsageDay(day=day, callers=told))
                 days = days[1:]
             self._folder.tidy(time.time())
-            self._said = ""
+            self.unkept = ""
         except (MlopsError, OSError) as error:
-            if str(error) != self._said:
-                self._said = str(error)
-                self._say(f"what callers asked can't be kept: {error}")
+            words = f"what callers asked can't be kept: {error}"
+            if words != self.unkept:
+                self._say(words)
+            self.unkept = words
         return days
 
     def _counted(self) -> _Counted:

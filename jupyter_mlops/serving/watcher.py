@@ -31,6 +31,9 @@ _REST = 100
 #: Seconds between two looks that count at most as held.
 _MOST_HELD: Seconds = 600.0
 
+#: Windows that wait at most for a disk that is full.
+_MOST_OVER = 200
+
 #: Seconds after which a window is over though it has too few rows to tell.
 _LONGEST: Seconds = 7 * 24 * 3600.0
 
@@ -62,6 +65,8 @@ class Watcher:
         self._looking, self._held = threading.Lock(), time.monotonic()
         self._keeper = RequestKeeper(folder, spec, say)
         self._alarm = alarm_of(self._name, self._watch.alerts)
+        #: Windows that are over, and not written yet.
+        self._over: deque[Window] = deque(maxlen=_MOST_OVER)
         self._unwritten, self._changed = "", True
         self.follow(spec)
 
@@ -72,6 +77,11 @@ class Watcher:
         if worse is None or other is None:
             return worse or other
         return worse.model_copy(update={"why": f"{worse.why}. {other.what}"})
+
+    @property
+    def unkept(self) -> str:
+        """What can't be written, and why."""
+        return self._unwritten or self._keeper.unkept
 
     def follow(self, spec: ServiceSpec) -> None:
         """The same version with another wish."""
@@ -105,7 +115,7 @@ class Watcher:
             if self._changed and self._baseline is not None:
                 self._compare(self._baseline)
                 self.pause = max(min(EVERY, self._period), _REST * (time.thread_time() - began))
-            self._keep()
+            self._write(self._keep)
 
     def log(self, *, last: bool = False) -> None:
         """Keep the rows that replicas have logged, as of the last look, and look how good the answers are. It may take
@@ -122,7 +132,8 @@ class Watcher:
         with self._looking:
             self._listen()
             if self._watch.open.rows:
-                self._store(self._watch.open)
+                self._over.append(self._watch.open)
+            self._write(self._store)
         self.log(last=True)
 
     def _listen(self) -> None:
@@ -168,7 +179,7 @@ class Watcher:
 
     def _end_window(self, baseline: Baseline) -> None:
         window, before = self._watch.open, self._alarm
-        self._store(window)
+        self._over.append(window)
         self._watch.alerts = after_window(self._watch.alerts, drifts(baseline, window), window.until)
         self._watch.last = window
         self._watch.open = Window(version=window.version, digest=window.digest, since=window.until, until=window.until)
@@ -191,26 +202,29 @@ class Watcher:
             kept.open = Window(version=spec.version, digest=spec.digest, since=windows[-1].until)
         return kept
 
-    def _store(self, window: Window) -> None:
-        try:
-            self._folder.add_window(window)
-        except MlopsError as error:
-            self._complain(error)
+    def _store(self) -> None:
+        """Write the windows that are over."""
+        while self._over:
+            self._folder.add_window(self._over[0])
+            self._over.popleft()
 
     def _keep(self) -> None:
-        """Write what there is. A disk that refuses doesn't end a service."""
-        if not self._changed:
-            return
-        try:
+        """Write what there is."""
+        self._store()
+        if self._changed:
             self._folder.write_watch(self._watch)
-            self._changed, self._unwritten = False, ""
-        except MlopsError as error:
-            self._complain(error)
+            self._changed = False
 
-    def _complain(self, error: MlopsError) -> None:
-        if str(error) != self._unwritten:
-            self._unwritten = str(error)
-            self._say(f"what was counted can't be written: {error}")
+    def _write(self, act: Callable[[], None]) -> None:
+        """A disk that refuses doesn't end a service: what it refuses is tried again."""
+        try:
+            act()
+            self._unwritten = ""
+        except MlopsError as error:
+            words = f"what was counted can't be written: {error}"
+            if words != self._unwritten:
+                self._say(words)
+            self._unwritten = words
 
 
 def _baseline_of(spec: ServiceSpec) -> tuple[Baseline | None, Problem | None]:

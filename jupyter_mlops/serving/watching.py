@@ -44,6 +44,11 @@ class Watching:
         return None if self._watcher is None else self._watcher.alarm
 
     @property
+    def unkept(self) -> str:
+        """As `Watcher.unkept`."""
+        return "" if self._watcher is None else self._watcher.unkept
+
+    @property
     def pause(self) -> Seconds:
         """Seconds until the next look."""
         return _PAUSE if self._watcher is None else self._watcher.pause

@@ -271,6 +271,7 @@ export function service(part: Partial<ServiceState> = {}): ServiceState {
     wanted: 'a',
     retraining: null,
     hint: '',
+    unkept: null,
     replicas: [],
     requests: 0,
     errors: 0,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -15,6 +18,11 @@ import pytest
 import jupyter_mlops as mlops
 
 from ..models.conftest import fitted, people
+
+ROW = [{"age": 30, "income": 1000.5}]
+
+#: Callers at the same time.
+CALLERS = 4
 
 #: Seconds that something may take that is waited for.
 PATIENCE = 150.0
@@ -86,6 +94,31 @@ class Caller:
                 self._connection.close()
         told = json.loads(text) if answer.headers["Content-Type"] == "application/json" else text.decode()
         return Heard(answer.status, told, answer.headers)
+
+
+@contextmanager
+def load(service: mlops.Service) -> Iterator[Counter[tuple[int, str]]]:
+    """Callers that ask again and again, and leave the CPU time for what they wait for; what they heard: status and
+    version."""
+    heard: Counter[tuple[int, str]] = Counter()
+    over, lock = threading.Event(), threading.Lock()
+
+    def ask() -> None:
+        with Caller(service) as call:
+            while not over.wait(0.01):
+                answer = call("POST", "/predict", ROW)
+                with lock:
+                    heard[answer.status, str(answer.told.get("model_version", answer.told))] += 1
+
+    threads = [threading.Thread(target=ask) for _ in range(CALLERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield heard
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -22,9 +22,7 @@ import pytest
 import jupyter_mlops as mlops
 from jupyter_mlops.home.services import service_folder
 
-from .conftest import PATIENCE, Caller, Heard, until
-
-ROW = [{"age": 30, "income": 1000.5}]
+from .conftest import PATIENCE, ROW, Caller, Heard, until
 
 #: Connections that are open at a time, and files that this process and the router need beside them.
 CROWD, FILES = 10_000, 500

@@ -10,12 +10,9 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,37 +34,7 @@ from jupyter_mlops.core.errors import (
 
 from ..models.conftest import fitted, people
 from ..runs.cluster import is_gone
-from .conftest import Caller, until
-
-ROW = [{"age": 30, "income": 1000.5}]
-
-#: Callers at the same time.
-CALLERS = 4
-
-
-@contextmanager
-def load(service: mlops.Service) -> Iterator[Counter[tuple[int, str]]]:
-    """Callers that ask again and again, and leave the CPU time for what they wait for; what they heard: status and
-    version."""
-    heard: Counter[tuple[int, str]] = Counter()
-    over, lock = threading.Event(), threading.Lock()
-
-    def ask() -> None:
-        with Caller(service) as call:
-            while not over.wait(0.01):
-                answer = call("POST", "/predict", ROW)
-                with lock:
-                    heard[answer.status, str(answer.told.get("model_version", answer.told))] += 1
-
-    threads = [threading.Thread(target=ask) for _ in range(CALLERS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield heard
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
+from .conftest import ROW, Caller, load, until
 
 
 def test_another_version_takes_over_and_no_request_is_lost(service: mlops.Service) -> None:

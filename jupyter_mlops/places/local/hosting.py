@@ -332,6 +332,8 @@ def _state(folder: ServiceFolder) -> ServiceState:
         )
         return _out_of_sight(state, f"it runs {place}")
     if alive:
+        old = folder.state_is_of()
+        state = state if old is None else state.model_copy(update={"unkept": _old(folder, old)})
         return state.model_copy(update={"phase": "stopping"}) if state.phase == "stopped" else state
     if state.phase == "stopped":
         return state
@@ -342,6 +344,15 @@ def _state(folder: ServiceFolder) -> ServiceState:
         todo="Deploy it again, which keeps its address and callers, or stop it.",
     )
     return state.model_copy(update={"phase": "dead", "problem": problem, "replicas": [], "rate": 0.0, "coming": 0})
+
+
+def _old(folder: ServiceFolder, since: Time) -> Problem:
+    at = time.strftime("%H:%M:%S", time.localtime(since))
+    return Problem(
+        what=f"What {folder.name} is can't be written",
+        why=f"the disk of {folder.path} is full, or refuses it: what is said of it here is of {at}",
+        todo="Free some space there. It answers all the same, and writes what it holds when it can.",
+    )
 
 
 def _last_words(folder: ServiceFolder) -> str:
@@ -379,6 +390,7 @@ def _stop(name: str) -> None:
                 "coming": 0,
                 "problem": None,
                 "alarm": None,
+                "unkept": None,
                 "candidate": None,
             }
         )

@@ -138,6 +138,7 @@ const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Eleme
           <RetrainButton service={service} />
         </ProblemLine>
       )}
+      {service.unkept && <ProblemLine problem={service.unkept} />}
       <RetrainingLine service={service} />
       {service.hint && (
         <p className="jp-mlops-hint" role="status" data-mlops="service-hint">

@@ -884,6 +884,7 @@ export interface ServiceState {
   retraining: Retraining | null;
   revision: string;
   since: number;
+  unkept: Problem | null;
   version: number;
   wanted: string;
 }
