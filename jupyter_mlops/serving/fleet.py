@@ -68,8 +68,8 @@ class Fleet:
         self._some_ready.set()
 
     async def ask(self, code: int, body: bytes, head: bytes = b"", waiting: Seconds = WAITING) -> Frame:
-        """The answer of the replica that has least to do. When that goes meanwhile, another one is asked, once: a
-        request that ends its replica is not to end them all.
+        """The answer of the replica that has least to do; of one that is silent only where all are. When it goes
+        meanwhile, another one is asked, once: a request that ends its replica is not to end them all.
 
         Parameters
         ----------
@@ -94,7 +94,7 @@ class Fleet:
         if not ready:
             why = str(self.fault) if self.fault is not None else "a new one is being started"
             raise Unavailable("No replica is ready", why, "Try again.")
-        found = min(ready, key=lambda replica: replica.load)
+        found = min(ready, key=lambda replica: (replica.load >= _MOST, replica.silent, replica.load))
         if found.load >= _MOST:
             raise busy(f"{_MOST} requests wait at each of its replicas")
         return found

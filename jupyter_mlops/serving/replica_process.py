@@ -32,6 +32,9 @@ _LOADING, _ENDING = 180.0, 5.0
 #: this is for machines that have.
 _COUNTING = 20.0
 
+#: Seconds without an answer after which others are asked rather.
+_SILENT = 1.0
+
 #: Lines of its log that are told of a replica which didn't start.
 _TAIL = 5
 
@@ -77,13 +80,18 @@ class ReplicaProcess(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._lost = False
-        #: When it answered last.
+        #: When it answered last, or had nothing before it.
         self._answered = 0.0
 
     @property
     def load(self) -> int:
         """Requests that it has before it."""
         return len(self._pending)
+
+    @property
+    def silent(self) -> bool:
+        """Whether it hasn't answered for some time, though it was asked: it may hang."""
+        return bool(self._pending) and time.monotonic() - self._answered > _SILENT
 
     def state(self) -> ReplicaState:
         """What it is now."""
@@ -147,6 +155,8 @@ class ReplicaProcess(asyncio.Protocol):
             future.set_exception(ReplicaLost())
             return future
         number = next(self._numbers)
+        if not self._pending:
+            self._answered = time.monotonic()
         self._pending[number] = future, math.inf if code == COUNT else time.monotonic()
         self._uncounted = code != COUNT
         self._idle.clear()

@@ -11,9 +11,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +25,8 @@ from jupyter_mlops.home.services import CALLERS, ServiceFolder, service_folder
 from jupyter_mlops.places.local import processes
 from jupyter_mlops.places.local.hosting import LocalHosting
 from jupyter_mlops.places.local.whereabouts import here
+from jupyter_mlops.serving import replica_process
+from jupyter_mlops.serving.fleet import Fleet
 from jupyter_mlops.serving.frames import PREDICT, Frame
 from jupyter_mlops.serving.replica_process import ReplicaProcess
 from jupyter_mlops.serving.router import ServiceRouter
@@ -119,6 +122,43 @@ async def test_to_wait_behind_others_is_not_to_be_stuck(folder: ServiceFolder) -
         with pytest.raises(asyncio.TimeoutError):
             await fourth
         await replica.let_go()
+
+
+async def test_who_hangs_is_asked_no_more_while_another_answers(
+    folder: ServiceFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(replica_process, "time", SimpleNamespace(monotonic=lambda: now, time=time.time))
+    fleet = Fleet(_spec(60), folder, lambda _: None, lambda _: None)
+    asked: list[asyncio.Task[Frame]] = []
+
+    async def ask(number: int) -> None:
+        asked.extend(asyncio.create_task(fleet.ask(PREDICT, b"[]", waiting=0)) for _ in range(number))
+        await until(
+            lambda: sum(each.load for each in fleet.replicas) == len(asked) - sum(each.done() for each in asked)
+        )
+
+    with ExitStack() as channels:
+        for name in ("hangs", "answers"):
+            replica = ReplicaProcess(name, _spec(60), folder, lambda: None, lambda _: None)
+            ours, theirs = socket.socketpair()
+            channels.enter_context(theirs)
+            await asyncio.get_running_loop().create_unix_connection(lambda replica=replica: replica, sock=ours)
+            replica.phase = "ready"
+            fleet.replicas.append(replica)
+        hangs, answers = fleet.replicas
+        await ask(4)
+        assert (hangs.load, answers.load) == (2, 2)
+        now += 2
+        answers.data_received(Frame(1, 200, b"[]").packed())
+        await ask(5)
+        assert (hangs.load, answers.load) == (2, 6)
+        now += 2
+        await ask(4)
+        assert (hangs.load, answers.load) == (6, 6), "where all are silent, each may be as good"
+        for each in asked:
+            each.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
 
 
 async def until(true: Callable[[], bool]) -> None:

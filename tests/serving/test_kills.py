@@ -1,0 +1,86 @@
+"""Processes of a service that are killed, or hang, while callers ask: who gets no answer is told so, others get theirs,
+and it is back by itself, or once it is deployed."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jupyter_mlops as mlops
+from jupyter_mlops.home.services import service_folder
+
+from .conftest import CALLERS, ROW, Caller, load, until
+
+
+def test_a_replica_that_hangs_under_load_costs_what_it_was_asked_and_is_replaced(home: Path) -> None:
+    service = mlops.deploy("churn@1", name="hangs", replicas=2, patience="3 s")
+    victim = service.state.replicas[0].pid
+    assert victim is not None
+    try:
+        with load(service) as heard:
+            until(lambda: heard.total() > 20)
+            os.kill(victim, signal.SIGSTOP)
+            until(lambda: any("is gone; another takes its place" in line for line in service.logs()))
+            until(lambda: [each.phase for each in service.state.replicas if each.pid != victim] == ["ready", "ready"])
+            late = sum(number for (status, _), number in heard.items() if status == 504)
+            seen = heard.total()
+            until(lambda: heard.total() > seen + 50)
+        assert {status for status, _ in heard} <= {200, 504}, heard
+        assert 1 <= late <= CALLERS and late == sum(n for (status, _), n in heard.items() if status == 504)
+    finally:
+        os.kill(victim, signal.SIGCONT) if victim in [each.pid for each in service.state.replicas] else None
+        service.stop()
+
+
+@contextmanager
+def patient(service: mlops.Service, back: threading.Event) -> Iterator[Counter[tuple[bool, int]]]:
+    """Callers that try again over a new connection, as clients do: whether they asked after it was back, and the status
+    they heard, or 0 where nobody answered."""
+    heard: Counter[tuple[bool, int]] = Counter()
+    over, lock = threading.Event(), threading.Lock()
+
+    def ask() -> None:
+        call = Caller(service)
+        while not over.wait(0.05):
+            after = back.is_set()
+            try:
+                status = call("POST", "/predict", ROW).status
+            except (OSError, http.client.HTTPException):
+                status = 0
+            with lock:
+                heard[after, status] += 1
+
+    threads = [threading.Thread(target=ask) for _ in range(CALLERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield heard
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_router_that_is_killed_under_load_answers_again_once_it_is_deployed(home: Path) -> None:
+    """At its address, to the same callers. Who asks meanwhile finds nobody, or hears that it isn't ready: at once, and
+    nothing that is wrong."""
+    service, back = mlops.deploy("churn@1", name="killed"), threading.Event()
+    try:
+        with patient(service, back) as heard:
+            until(lambda: heard[False, 200] > 20)
+            os.kill(json.loads(service_folder("killed").router_file.read_text())["process"]["pid"], signal.SIGKILL)
+            until(lambda: service.state.phase == "dead" and heard[False, 0] > 2 * CALLERS)
+            assert mlops.deploy("churn@1", name="killed").address == service.address
+            back.set()
+            until(lambda: heard[True, 200] > 50)
+        assert {status for after, status in heard if after} == {200}, heard
+        assert {status for _, status in heard} <= {200, 503, 0}, heard
+    finally:
+        service.stop()
