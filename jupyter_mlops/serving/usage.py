@@ -15,6 +15,9 @@ from ..home.usage import UsageFolder
 #: Seconds between two writes.
 EVERY: Seconds = 5.0
 
+#: Seconds before midnight that are of the day after it: clocks are set back by a little all the time.
+_BACK: Seconds = 3600.0
+
 
 class _CallerTally:
     """What one caller was answered today."""
@@ -60,7 +63,7 @@ class CallerCounts:
         if not caller:
             return
         now = time.time()
-        if now >= self._until:
+        if now >= self._until or now < self._since - _BACK:
             self._turn(now)
         tally = self._tallies.get(caller)
         if tally is None:
@@ -116,14 +119,16 @@ class CallerCounts:
         ]
 
     def _begin(self, now: Time) -> None:
-        self._day, self._until = day_of(now), (now // DAY + 1) * DAY
+        self._day, self._since = day_of(now), now // DAY * DAY
+        self._until = self._since + DAY
 
     def _turn(self, now: Time) -> None:
-        """Another day has begun."""
+        """Another day has begun; an earlier one, where the clock was set back."""
         if self._changed:
             self._ended = [self._counted()]
         self._tallies, self._changed = {}, False
         self._begin(now)
+        self._go_on()
 
     def _go_on(self) -> None:
         try:
