@@ -100,6 +100,8 @@ describe('A service on Kubernetes', () => {
   it('tells what it has cost, and not how much is asked', () => {
     const there = service({ place: 'kubernetes', rate: null, cost: cost({ amount: 0.42 }) });
     expect(serviceInfo(trans, there)).toBe('ready · $0.42');
+    const unpriced = service({ place: 'kubernetes', rate: null, cost: cost({ amount: null }) });
+    expect(serviceInfo(trans, unpriced)).toBe('ready · cost unknown');
   });
 
   it('is offered where a place has services, and the model has none yet', () => {

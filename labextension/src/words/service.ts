@@ -32,7 +32,7 @@ export function serviceInfo(trans: TranslationBundle, service: ServiceState): st
     isLive && version > 0 && rate !== null
       ? trans.__('%1/s', rate === 0 ? '0' : significant(rate, 2))
       : '',
-    cost !== null ? sum(trans, cost) : '',
+    cost === null ? '' : cost.amount === null ? trans.__('cost unknown') : sum(trans, cost),
     errors > 0 ? trans._n('%1 error', '%1 errors', errors) : '',
     isLive && coming > 0 && version > 0 ? trans.__('@%1 is coming', coming) : ''
   ]
