@@ -59,6 +59,8 @@ class Candidate(Record):
     way: Way = "canary"
     #: The part of the requests that it answers; of those that are copied to a shadow.
     share: float = 0.0
+    #: Counts its shares, from 1: what was answered at one isn't compared with what was answered at another.
+    turn: int = 1
     #: Of a canary; after the last it answers all.
     steps: Annotated[list[float], first(MOST_STEPS)] = list(STEPS)
     #: Of this experiment: who asks with a key is in it whenever `crc32(salt + key) % 10000` is below the share.

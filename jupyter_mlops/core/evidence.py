@@ -7,7 +7,9 @@ stretches, each compared for itself.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Iterable
 from typing import Annotated
 
 from .base import Amount, Label, Record, Seconds, Time, first
@@ -40,6 +42,17 @@ class ArmEvidence(Record):
             self.times.add(math.log(max(took, 1e-6)))
         else:
             self.failed += 1
+
+    def plus(self, more: ArmEvidence) -> ArmEvidence:
+        """What both were asked."""
+        answers = [each for each in (self.answers, more.answers) if each is not None]
+        return ArmEvidence(
+            requests=self.requests + more.requests,
+            failed=self.failed + more.failed,
+            times=self.times.plus(more.times),
+            answers=functools.reduce(FeatureCounts.plus, answers) if answers else None,
+            countable=self.countable and more.countable,
+        )
 
 
 class Stretch(Record):
@@ -87,13 +100,24 @@ class Agreement(Record):
     #: Copies that were left out.
     dropped: Amount = 0
 
+    def plus(self, more: Agreement) -> Agreement:
+        """The rows of both."""
+        return Agreement(
+            rows=self.rows + more.rows,
+            same=self.same + more.same,
+            distance=self.distance.plus(more.distance),
+            dropped=self.dropped + more.dropped,
+        )
+
 
 class Evidence(Record):
-    """All that is known of a candidate. `salt` names the experiment; `number` counts its shares, from 1."""
+    """All that is known of a candidate. `salt` names the experiment; `number` counts what is compared anew, from 1, and
+    `turn` is the candidate's."""
 
     format: int = FORMAT
     salt: Label = ""
     number: Amount = 1
+    turn: Amount = 1
     share: float = 0.0
     since: Time = 0
     stable: ArmEvidence = ArmEvidence()
@@ -121,7 +145,7 @@ class Evidence(Record):
         stretches = [each.model_copy(update={"until": each.until or now}) for each in self.stretches]
         return self.model_copy(update={"won": digest, "over": over, "stretches": stretches})
 
-    def next(self, share: float, now: Time) -> Evidence:
+    def next(self, share: float, now: Time, turn: int = 1) -> Evidence:
         """What is known when the candidate gets another share, or the same one is counted anew. For labels, which come
         late, that is no other stretch."""
         stretches = self.stretches
@@ -131,9 +155,44 @@ class Evidence(Record):
         return Evidence(
             salt=self.salt,
             number=self.number + (self.since > 0),
+            turn=turn,
             share=share,
             since=now,
             requests=self.requests + self.candidate.requests,
             errors=self.errors + self.candidate.failed,
             stretches=stretches,
         )
+
+
+def together(own: Evidence, others: Iterable[Evidence]) -> Evidence:
+    """What several replicas know of the same experiment, of which each has both versions. What was answered at another
+    turn is counted, and isn't compared."""
+    whole = own.model_copy()
+    for each in others:
+        if each.salt != own.salt:
+            continue
+        whole.number = max(whole.number, each.number)
+        whole.requests += each.requests
+        whole.errors += each.errors
+        if each.turn == own.turn:
+            whole.since = min(whole.since, each.since) if each.since else whole.since
+            whole.stable, whole.candidate = whole.stable.plus(each.stable), whole.candidate.plus(each.candidate)
+            whole.agreement = whole.agreement.plus(each.agreement)
+        else:
+            whole.requests += each.candidate.requests
+            whole.errors += each.candidate.failed
+    return whole
+
+
+def labelled_together(own: LabelledMetric, others: Iterable[LabelledMetric]) -> LabelledMetric:
+    """The metric of the rows of several replicas: what one of them answered at a share is a stretch of its own."""
+    every = [own, *others]
+    if len(every) == 1:
+        return own
+    named = next((each for each in every if each.name), own)
+    paces = [each.pace for each in every if each.pace.rate]
+    pace = LabelPace(rate=sum(each.rate for each in paces), delay=max((each.delay for each in paces), default=0.0))
+    stretches = [stretch for each in every if each.name == named.name for stretch in each.stretches]
+    full = [each for each in stretches if each.stable.number and each.candidate.number]
+    told = {"used": any(each.used for each in every), "pace": pace, "stretches": full[:MOST_STRETCHES]}
+    return named.model_copy(update=told)

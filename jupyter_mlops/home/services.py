@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..core.evidence import Evidence
     from ..core.performance import Performance, Tally
     from ..core.service import CallerTokens, ServiceSpec, ServiceState
+    from ..core.split import Split
     from ..core.window import Window
     from .usage import UsageFolder
 
@@ -39,8 +40,8 @@ PERFORMANCE = "performance.json"
 #: room for that.
 UNWRITTEN = "unwritten"
 
-#: What is known of the version that is tried beside it.
-EVIDENCE = "evidence.json"
+#: What is known of the version that is tried beside it; and who answers, where several routers have agreed upon that.
+EVIDENCE, SPLIT = "evidence.json", "split.json"
 
 #: Bytes of windows that are kept, about: of 30 features those of a month of hours. The older half goes when it is more.
 MOST_WINDOWS = 4_000_000
@@ -204,6 +205,19 @@ class ServiceFolder:
     def write_evidence(self, evidence: Evidence) -> None:
         """Write that; raises `StorageFull`, `Refused`."""
         home.write(self.path / EVIDENCE, evidence.model_dump_json())
+
+    def split(self) -> Split | None:
+        """Who answers, as it was agreed upon last; None before that. Raises `Unreadable`."""
+        from ..core.split import Split
+
+        try:
+            return home.read(Split, self.path / SPLIT)
+        except FileNotFoundError:
+            return None
+
+    def write_split(self, split: Split) -> None:
+        """Write that; raises `StorageFull`, `Refused`."""
+        home.write(self.path / SPLIT, split.model_dump_json())
 
     def callers(self) -> CallerTokens:
         """Who may call it; raises `Unreadable`: nobody may then."""

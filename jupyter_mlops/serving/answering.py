@@ -29,6 +29,10 @@ class Answering(Protocol):
     def ready(self) -> dict[int, int]:
         """How many replicas of each version answer."""
 
+    @property
+    def begun(self) -> bool:
+        """Whether it is to be sent callers: it may answer before."""
+
     def answers(self, version: int) -> bool:
         """Whether a version answers callers."""
 

@@ -363,7 +363,7 @@ class _Request(httputil.HTTPMessageDelegate):
     def _readiness(self, told: dict[str, Any], version: int | None = None) -> PlainReply:
         found = self._router.ready
         some = any(found.values()) if version is None else found.get(version, 0) > 0
-        ready = some and not self._server.leaving
+        ready = some and self._router.begun and not self._server.leaving
         return PlainReply(200 if ready else 503, {**told, "ready": ready})
 
     async def _ask(self, code: int) -> Frame:

@@ -1,8 +1,11 @@
-"""The program of a pod that is one replica of a service: `start.py service MOUNTED PARTS CALLERS PORT`.
+"""The program of a pod that is one replica of a service: `start.py service MOUNTED PARTS CALLERS PORT [TRIED BOARD]`.
 
 It has a router of its own, with one process that answers, as a service on its machine has; what Kubernetes sends it is
 all that it knows: the wish and the code (`MOUNTED`), the version in parts, and who may call. It asks Kubernetes for
 nothing, and has no right to. That it is ready is that its version has given the stored example the stored answer.
+
+While another version is tried, the pod has that, too (`TRIED`), and a right to one object, the `BOARD`: there all pods
+agree upon who answers.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import sys
 from pathlib import Path
 
 from ..core.base import Seconds, read_record
+from ..core.board import POD
 from ..core.cluster import Problem
 from ..core.errors import MlopsError, Unreadable
 from ..core.service import ServiceSpec
@@ -21,6 +25,8 @@ from ..core.waiting import end_tasks
 from ..home.clusters import SPEC
 from ..home.parcels import unpack
 from ..home.services import CALLERS, ServiceFolder, service_folder
+from .board import SplitBoard
+from .joint import JointTrial
 from .router import ServiceRouter
 
 #: Seconds that it goes on to answer when it is to end: so long callers may still be sent here.
@@ -39,8 +45,8 @@ _LOOK: Seconds = 1.0
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - as told above
 
 
-def settle(mounted: Path, parts: Path, callers: Path, port: int) -> ServiceFolder:
-    """The folder of the service, and of its version, of what is mounted.
+def settle(mounted: Path, parts: Path, callers: Path, port: int, tried: Path | None = None) -> ServiceFolder:
+    """The folder of the service, and of its version, of what is mounted; and of the version that is `tried`.
 
     Raises
     ------
@@ -48,15 +54,21 @@ def settle(mounted: Path, parts: Path, callers: Path, port: int) -> ServiceFolde
     StorageFull, Refused
     """
     wanted = read_record(ServiceSpec, (mounted / SPEC).read_bytes(), "spec of the service")
-    try:
-        unpack((path.read_bytes() for path in sorted(parts.glob("part-*"))), wanted.model, wanted.version)
-    except ValueError as error:
-        raise Unreadable(f"{wanted.version_name} didn't arrive whole", str(error), "Deploy it again.") from error
+    arrived = {wanted.version: parts}
+    if tried is not None and wanted.candidate is not None:
+        arrived[wanted.candidate.version] = tried
+    for version, folder_of_parts in arrived.items():
+        try:
+            unpack((path.read_bytes() for path in sorted(folder_of_parts.glob("part-*"))), wanted.model, version)
+        except ValueError as error:
+            what = f"{wanted.model}@{version} didn't arrive whole"
+            raise Unreadable(what, str(error), "Deploy it again.") from error
     folder = service_folder(wanted.name).make()
     link = folder.path / CALLERS
     link.unlink(missing_ok=True)
     link.symlink_to(callers)  # Kubernetes changes it there
-    folder.write_spec(wanted.model_copy(update={"port": port, "replicas": 1}))
+    alone = {"candidate": None} if tried is None else {}
+    folder.write_spec(wanted.model_copy(update={"port": port, "replicas": 1, **alone}))
     return folder
 
 
@@ -98,23 +110,29 @@ def last_words(problem: Problem) -> bytes:
     return told
 
 
-async def _serve(folder: ServiceFolder) -> Problem | None:
-    """Serve until it is told to end; why it couldn't, if so."""
+async def _serve(folder: ServiceFolder, board: str) -> Problem | None:
+    """Serve until it is told to end; why it couldn't, if so. Raises `MlopsError` where it can't begin."""
     follower = LogFollower(folder)
-    follows = asyncio.create_task(follower.run())
-    fine = await ServiceRouter(folder, _EVERYWHERE, LINGER).run()
-    await end_tasks(follows)
+    joint = JointTrial(folder, SplitBoard(board), os.environ.get(POD, "")) if board else None
+    if joint is not None:
+        await joint.begin()
+    router = ServiceRouter(folder, _EVERYWHERE, LINGER, joint)
+    beside = [asyncio.create_task(follower.run())]
+    if joint is not None:
+        beside.append(asyncio.create_task(joint.run(router)))
+    fine = await router.run()
+    await end_tasks(*beside)
     follower.look()
     state = folder.state()
     return None if fine or state is None else state.problem
 
 
-def main(mounted: Path, parts: Path, callers: Path, port: int) -> None:
+def main(mounted: Path, parts: Path, callers: Path, port: int, tried: Path | None = None, board: str = "") -> None:
     """Serve; where that can't be, Kubernetes is told why, for who looks there."""
     root = str(Path(__file__).resolve().parents[2])  # its replica is a process that must find the package, too
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     try:
-        problem = asyncio.run(_serve(settle(mounted, parts, callers, port)))
+        problem = asyncio.run(_serve(settle(mounted, parts, callers, port, tried), board))
     except MlopsError as error:
         sys.stderr.write(f"{error}\n")
         problem = Problem.of(error)
@@ -125,4 +143,5 @@ def main(mounted: Path, parts: Path, callers: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+    _tried, _board = (Path(sys.argv[5]), sys.argv[6]) if len(sys.argv) > 6 else (None, "")
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), _tried, _board)

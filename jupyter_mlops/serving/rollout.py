@@ -1,25 +1,26 @@
 """What a router decides by itself about a version that is tried: whether it goes on, or back.
 
-It changes the wish on record, as people do, and does nothing where somebody has wanted something else meanwhile. Only
-one thing isn't waited for: a version that harms is asked nothing any more at once, whatever the disk says.
+It wants that as people do, on record. Only one thing isn't waited for: a version that harms is asked nothing any more
+at once, whatever the disk says.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ..core.base import Seconds
 from ..core.candidate import CandidateState
-from ..core.errors import MlopsError, Unreadable
+from ..core.errors import MlopsError
 from ..core.service import ServiceSpec
-from ..core.trail import Actor
+from ..core.split import Move
 from ..core.waiting import end_tasks
 from ..core.words import percent
 from ..home.services import ServiceFolder
 from .arm import Arm
-from .noted import note
+from .decisions import Decisions
 from .traffic import Traffic
 from .trial import CandidateTrial
 from .wishes import promoted, split_words, with_share, without_candidate
@@ -52,13 +53,20 @@ class Rollout:
 
     Parameters
     ----------
+    decisions : where they go.
     say : called with a line for the log.
     """
 
-    def __init__(self, folder: ServiceFolder, traffic: Traffic, router: Trying, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: ServiceFolder,
+        traffic: Traffic,
+        router: Trying,
+        decisions: Decisions,
+        say: Callable[[str], None],
+    ) -> None:
         self._folder, self._traffic, self._router, self._say = folder, traffic, router, say
-        #: The last wish that is of its own making; it may not be so yet.
-        self._own = ""
+        self._decisions = decisions
         self._tasks: set[asyncio.Task[None]] = set()
         self._said = ""
         #: What can't be kept, and why.
@@ -122,63 +130,47 @@ class Rollout:
     def _take_back(self, trial: CandidateTrial) -> None:
         """Ask it nothing any more, now; and then write that."""
         problem, seen = trial.problem(), self._router.spec
-        self._router.past, self._traffic.trial = trial.gone_back(problem), None
+        past = trial.gone_back(problem)
+        self._router.past, self._traffic.trial = past, None
         self._router.changed()
         self._say(f"{problem.what}: {problem.why}")
         self._router.leave(trial)
-        task = asyncio.get_running_loop().create_task(self._write_back(trial, seen, trial.why))
+        task = asyncio.get_running_loop().create_task(self._write_back(trial, seen, past))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _write_back(self, trial: CandidateTrial, seen: ServiceSpec, why: str) -> None:
+    async def _write_back(self, trial: CandidateTrial, seen: ServiceSpec, past: CandidateState) -> None:
         name, before = f"{seen.model}@{trial.candidate.version}", split_words(seen.model, trial.candidate)
+        told = {"object": name, "before": before, "after": seen.version_name, "why": trial.why}
+        move = Move(time=time.time(), verb="rolled back", digest=trial.candidate.digest, **told)
         while True:
             try:
-                spec = await asyncio.to_thread(self._change, seen, without_candidate)
-                break
+                await self._decisions.make(seen, without_candidate, move, past)
+                return
             except MlopsError as error:
                 self._complain(f"that {name} was taken back can't be written: {error}")
             await asyncio.sleep(_AGAIN)
-        if spec is not None:
-            await self._note("rolled back", name, before, seen.version_name, why, trial.candidate.digest)
 
     async def _go_on(self, trial: CandidateTrial) -> None:
         """Want the next share for it, or that it serves. The router makes that so, as any wish."""
         share, seen, why = trial.next_share, self._router.spec, trial.decided_words
         before, name = split_words(seen.model, trial.candidate), f"{seen.model}@{trial.candidate.version}"
+        after = f"{name} serves" if share is None else percent(share)
+        told = {"object": name, "before": before, "after": after, "why": why}
         trial.moving = True  # before it is written: the router may have made it so before this goes on
         try:
-            spec = await asyncio.to_thread(
-                self._change, seen, promoted if share is None else lambda spec: with_share(spec, share, False)
+            done = await self._decisions.make(
+                seen,
+                promoted if share is None else lambda spec: with_share(spec, share, False),
+                Move(time=time.time(), digest=trial.candidate.digest, **told),
             )
         except MlopsError as error:
             trial.moving = False
             return self._complain(f"{name} can't go on: {error}")
-        if spec is None:
+        if not done:
             trial.moving = False
             return None
-        after = f"{name} serves" if share is None else percent(share)
-        self._say(f"{name} goes on: {after}")
-        return await self._note("went on", name, before, after, why, trial.candidate.digest)
-
-    def _change(self, seen: ServiceSpec, change: Callable[[ServiceSpec], ServiceSpec]) -> ServiceSpec | None:
-        """Want something else, unless somebody already does; None then. Raises `MlopsError`."""
-        with self._folder.locked(wait=False):
-            try:
-                now = self._folder.spec()
-            except (FileNotFoundError, Unreadable):
-                return None
-            if now.revision not in (seen.revision, self._own) or now.candidate is None:
-                return None
-            spec = change(now)
-            self._folder.write_spec(spec)
-            self._own = spec.revision
-            return spec
-
-    async def _note(self, verb: str, what: str, before: str, after: str, why: str, digest: str) -> None:
-        actor = Actor(name=self._folder.name, how="router")
-        told = {"before": before, "after": after, "why": why, "digest": digest}
-        await note(self._router.spec.model, actor, verb, what, self._folder.name, **told)
+        return self._say(f"{name} goes on: {after}")
 
     def _complain(self, words: str) -> None:
         if words != self._said:

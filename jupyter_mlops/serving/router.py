@@ -33,6 +33,7 @@ from .arm import Arm
 from .changeover import Changeover
 from .connections import most_connections
 from .counts import TrafficCounts
+from .decisions import Decisions, FolderDecisions
 from .doorman import Doorman
 from .frames import AskedHead, Frame
 from .front import FrontServer
@@ -40,6 +41,7 @@ from .hindsight import Hindsight
 from .rollout import Rollout
 from .tensors import metadata
 from .traffic import Traffic
+from .trial import CandidateTrial
 from .usage import CallerCounts
 from .watching import Watching, say
 
@@ -64,16 +66,20 @@ class ServiceRouter:
     folder : its own. It is the only one that writes its state.
     host : where it listens.
     linger : seconds that it goes on when it is told to end, so that whoever sends callers here learns of it before.
+    decisions : where what it decides goes; default: to its folder and the trail, of which it is the only router.
     """
 
-    def __init__(self, folder: ServiceFolder, host: str = _HOST, linger: Seconds = 0.0) -> None:
+    def __init__(
+        self, folder: ServiceFolder, host: str = _HOST, linger: Seconds = 0.0, decisions: Decisions | None = None
+    ) -> None:
         self._folder, self._host, self._linger = folder, host, linger
         self._usage = CallerCounts(folder.usage, say)
         self.counts = TrafficCounts(folder.name, self._usage)
         self._traffic, self._watching, self._doorman = Traffic(), Watching(folder, say), Doorman(folder, say)
         self._changeover = Changeover(folder, self._traffic, self._watching, self._write)
-        self._rollout = Rollout(folder, self._traffic, self._changeover, say)
         self._hindsight = Hindsight(folder, say)
+        self._alone = decisions is None
+        self._rollout = Rollout(folder, self._traffic, self._changeover, decisions or FolderDecisions(folder), say)
         self.body = self._spec.body
         self._server = FrontServer(self, most=most_connections(self._spec.connections))
         self._revision = ""
@@ -106,6 +112,11 @@ class ServiceRouter:
     def ready(self) -> dict[int, int]:
         """As `Answering`."""
         return self._traffic.ready
+
+    @property
+    def begun(self) -> bool:
+        """As `Answering`: one of several that try a version has it first, so that each caller finds it at all."""
+        return self._alone or bool(self._revision)
 
     def answers(self, version: int) -> bool:
         """As `Answering`."""
@@ -274,7 +285,13 @@ class ServiceRouter:
                 await self._watching.log()
                 await self._changeover.aside(lambda: self._hindsight.look(self._spec))
 
-    def _state(self) -> ServiceState:
+    @property
+    def trial(self) -> CandidateTrial | None:
+        """The version that is tried."""
+        return self._traffic.trial
+
+    def state(self) -> ServiceState:
+        """What it is now."""
         changeover, spec = self._changeover, self._spec
         trial, stable = self._traffic.trial, self._traffic.stable
         fleets = [arm.fleet for arm in (stable, None if trial is None else trial.arm) if arm is not None]
@@ -305,7 +322,7 @@ class ServiceRouter:
 
     def _write(self) -> None:
         """Write the state where it has changed. A disk that refuses doesn't end a service."""
-        state = self._state()
+        state = self.state()
         if state == self._written:
             return
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from ..core.base import Seconds, read_record
@@ -13,10 +13,11 @@ from ..core.candidate import Candidate, CandidateState, Comparison
 from ..core.cluster import Problem
 from ..core.compared import LATELY, against, comparisons, decided, harms, unwaited
 from ..core.errors import MlopsError, Unreadable
-from ..core.evidence import ArmEvidence, Evidence, LabelledMetric, LabelPace
+from ..core.evidence import ArmEvidence, Evidence, LabelledMetric, LabelPace, labelled_together, together
 from ..core.foresight import Foresight
 from ..core.model import Bins, ModelVersion
 from ..core.service import ServiceSpec
+from ..core.split import ReplicaReport
 from ..core.window import Window
 from ..core.words import about, listed, percent
 from ..home.models import model_folder
@@ -38,6 +39,9 @@ _RENEWED = 20_000
 
 #: Seconds for which the rate of requests at one share is as good as known by that at the one before.
 _MINUTE: Seconds = 60.0
+
+#: Seconds that what others get in a second is told: they may be gone.
+_HEARD: Seconds = 120.0
 
 Next = Literal["back", "on", "hold"]
 
@@ -73,6 +77,8 @@ class CandidateTrial:
         self._folder, self._say, self._wanted = folder, say, wanted
         self.chooses = Chooser(wanted.candidate)
         self.evidence = self._known() or Evidence(salt=wanted.candidate.salt)
+        #: What others know of the same experiment, where several routers take part in it: each has both versions.
+        self.others: Sequence[ReplicaReport] = ()
         self.keeper = RequestKeeper(folder, spec_of(wanted, wanted.candidate), say, measures=False)
         self.shadow: Shadow | None = None
         self.found: list[Comparison] = []
@@ -96,7 +102,7 @@ class CandidateTrial:
         """It is ready beside `stable`."""
         now, kept = time.time(), self.evidence
         if not kept.since or kept.share != self.candidate.share:
-            self.evidence = kept.next(self.candidate.share, now)
+            self.evidence = kept.next(self.candidate.share, now, self.candidate.turn)
         self.arm.hear = lambda told: self._told.append((False, told))
         if self.candidate.way == "shadow":
             self.shadow = Shadow(self.arm, self._both)
@@ -122,7 +128,7 @@ class CandidateTrial:
     def _renew(self, stable: Arm) -> None:
         """Compare what is answered from now on."""
         self._foresight, self._before = Foresight(), self._rate
-        self.evidence = self.evidence.next(self.candidate.share, time.time())
+        self.evidence = self.evidence.next(self.candidate.share, time.time(), self.candidate.turn)
         self._told.clear()
         if self.shadow is not None:
             self.shadow.agreement = self.evidence.agreement
@@ -209,20 +215,34 @@ class CandidateTrial:
     def look(self, stable: Arm) -> Next:
         """Compare, and say what comes of it: whether it goes back, goes on, or stays as it is."""
         self._listen()
-        seen = self.evidence
+        seen, metric = self._whole(), labelled_together(self._metric, [each.metric for each in self._same()])
         asked, took = seen.stable.requests + seen.candidate.requests, time.time() - seen.since
         if took > 1:
             self._rate = asked / took if self._before is None else (asked + _MINUTE * self._before) / (took + _MINUTE)
-        self.found = comparisons(self.candidate.way, seen, self._metric, self._rate, self._foresight)
+        self.found = comparisons(self.candidate.way, seen, metric, self._rate, self._foresight)
         self._left = self._foresight.left(self.found, asked, self._rate)
         if self.harms:
             return "back"
         waits = self.candidate.paused or self.moving or time.monotonic() < self._rests
         if self.candidate.way == "canary" and not waits and stable.ready and self.arm.ready and decided(self.found):
             return "on"
-        if seen.candidate.requests >= _RENEWED:
+        if self.evidence.candidate.requests >= _RENEWED:
             self._renew(stable)
         return "hold"
+
+    def _same(self) -> list[ReplicaReport]:
+        """What others tell of the same experiment."""
+        salt = self.candidate.salt
+        return [each for each in self.others if each.evidence is not None and each.evidence.salt == salt]
+
+    def _whole(self) -> Evidence:
+        """What all know of it that take part."""
+        return together(self.evidence, [each.evidence for each in self._same() if each.evidence is not None])
+
+    def report(self) -> ReplicaReport:
+        """What others are to know of it."""
+        told = {"evidence": self.evidence.model_copy(deep=True), "metric": self._metric, "rate": self._lately.rate}
+        return ReplicaReport(time=time.time(), candidate=self.state(), **told)
 
     @property
     def harms(self) -> list[Comparison]:
@@ -242,7 +262,7 @@ class CandidateTrial:
     def problem(self) -> Problem:
         """Why it goes back."""
         stable, name = self._names()
-        at = f"{percent(self.candidate.share)} of the requests, {self.evidence.candidate.requests:,} by now"
+        at = f"{percent(self.candidate.share)} of the requests, {self._whole().candidate.requests:,} by now"
         return Problem(
             what=f"{name} was taken back: {self.why}",
             why=f"not by chance, as {stable} was asked at the same time; it had {at}",
@@ -251,7 +271,7 @@ class CandidateTrial:
 
     def state(self) -> CandidateState:
         """What it is now."""
-        seen, candidate = self.evidence, self.candidate
+        seen, candidate = self._whole(), self.candidate
         fault = self.arm.fleet.fault
         return CandidateState(
             version=candidate.version,
@@ -263,12 +283,17 @@ class CandidateTrial:
             since=seen.since,
             requests=seen.requests + seen.candidate.requests,
             errors=seen.errors + seen.candidate.failed,
-            rate=self._lately.rate,
+            rate=self._asked_lately(),
             dropped=seen.agreement.dropped,
             words=self._words(),
             verdicts=self.found,
             problem=None if fault is None else Problem.of(fault),
         )
+
+    def _asked_lately(self) -> float:
+        """Requests that it gets in a second, from all that take part and were heard lately."""
+        lately = [each.rate for each in self._same() if each.rate is not None and each.time > time.time() - _HEARD]
+        return sum(lately, self._lately.rate)
 
     def gone_back(self, problem: Problem | None) -> CandidateState:
         """What it is once it is taken back."""
@@ -296,7 +321,7 @@ class CandidateTrial:
     def _open(self) -> str:
         if decided(self.found) and self.found:
             return "; ".join(["decided: no worse", *unwaited(self.found)])
-        if not self.evidence.candidate.requests:
+        if not self._whole().candidate.requests:
             return "no requests yet"
         needs, seconds = self._left
         names = listed([each.name for each in self.found if each.state in ("undecided", "no data") and each.waits])

@@ -71,7 +71,9 @@ def with_share(spec: ServiceSpec, share: float | None = None, paused: bool | Non
         raise InvalidSpec("Only a canary waits, or goes on", why, "promote or rollback ends it.")
     if share is not None and paused is None and candidate.way == "canary":
         paused = True  # whoever sets it by hand wants it there
-    changed = {"share": candidate.share if share is None else share}
+    changed: dict[str, Any] = {}
+    if share is not None and share != candidate.share:
+        changed = {"share": share, "turn": candidate.turn + 1}
     return renewed(
         spec,
         candidate=candidate.model_copy(update={**changed, "paused": candidate.paused if paused is None else paused}),

@@ -21,6 +21,7 @@ from jupyter_mlops.core.service import ServiceSpec
 from jupyter_mlops.core.waiting import end_tasks
 from jupyter_mlops.home.services import ServiceFolder, service_folder
 from jupyter_mlops.serving.changeover import Changeover
+from jupyter_mlops.serving.decisions import FolderDecisions
 from jupyter_mlops.serving.rollout import Rollout
 from jupyter_mlops.serving.traffic import Traffic
 from jupyter_mlops.serving.wishes import promoted, renewed, with_share
@@ -123,7 +124,7 @@ async def running(folder: ServiceFolder, told: str) -> AsyncIterator[tuple[Route
     """A rollout that looks at a candidate of which `told` comes; what it says."""
     router, traffic, said = Router(), Traffic(), list[str]()
     traffic.stable, traffic.trial = Arm(1), Trial(told)  # type: ignore[assignment]  # what is needed of them
-    runs = asyncio.create_task(Rollout(folder, traffic, router, said.append).run())
+    runs = asyncio.create_task(Rollout(folder, traffic, router, FolderDecisions(folder), said.append).run())
     try:
         yield router, traffic, said
     finally:

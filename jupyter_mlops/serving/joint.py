@@ -1,0 +1,150 @@
+"""A version that is tried in several pods at once, of which each has a router that decides: by what all have seen.
+
+What they agree upon stands on a board. Each reports there what it has seen, reads what the others have, and follows who
+answers, whoever decided it: people, itself or another pod. Where the board can't be reached, each goes on with what it
+knows. It may still take the candidate back; it can't give it more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from ..core.base import Seconds
+from ..core.candidate import CandidateState
+from ..core.errors import Conflict, MlopsError, Unavailable
+from ..core.service import ServiceSpec
+from ..core.split import Move, ReplicaReport, Split
+from ..home.services import ServiceFolder
+from .board import SplitBoard
+from .router import ServiceRouter
+from .watching import say
+
+#: Seconds between two looks, and between two reports of what was seen; with more pods these are longer, so that all
+#: together don't ask Kubernetes for more than so many did.
+_LOOK: Seconds = 0.5
+_REPORT: Seconds = 5.0
+_PODS = 8
+
+#: Seconds in which the board has to be found at first: rights that were just given may not count yet.
+_FIRST: Seconds = 60.0
+
+#: How often something is decided anew where somebody else has decided at the same moment.
+_TRIES = 5
+
+
+class JointTrial:
+    """What one pod does for the trial.
+
+    Parameters
+    ----------
+    pod : its name.
+    """
+
+    def __init__(self, folder: ServiceFolder, board: SplitBoard, pod: str) -> None:
+        self._folder, self._board, self._pod = folder, board, pod
+        #: Experiments whose candidate this pod has taken back, whatever the board says.
+        self._harmed: set[str] = set()
+        self._followed = ""
+        self._told: tuple[object, ...] = ()
+        self._told_at, self._said, self._pods = 0.0, "", 1
+
+    async def begin(self) -> None:
+        """Want what the board says, before there is a router. One that was here before knows what it said last.
+
+        Raises
+        ------
+        Unavailable, Refused : nobody knows who is to answer.
+        """
+        late = time.monotonic() + _FIRST
+        while True:
+            try:
+                return self._follow((await self._board.read()).split)
+            except MlopsError as fault:
+                if (before := self._folder.split()) is not None:
+                    self._complain(str(fault))
+                    return self._follow(before)
+                if time.monotonic() > late:
+                    raise
+            await asyncio.sleep(_LOOK)
+
+    async def run(self, router: ServiceRouter) -> None:
+        """Take part until cancelled; what was seen is told then."""
+        try:
+            while True:
+                try:
+                    await self.look(router)
+                    self._said = ""
+                except MlopsError as fault:
+                    self._complain(str(fault))
+                await asyncio.sleep(_LOOK * max(1.0, self._pods / _PODS))
+        finally:
+            self._told_at = 0.0
+            with contextlib.suppress(MlopsError, asyncio.TimeoutError):
+                await self._tell(router)
+
+    async def look(self, router: ServiceRouter) -> None:
+        """Hear what others have told and decided, and tell what is new here. Raises as `SplitBoard.read`."""
+        board = await self._board.read(cached=True)
+        self._follow(board.split)
+        self._pods = len(board.reports)
+        if router.trial is not None:
+            router.trial.others = [each for pod, each in board.reports.items() if pod != self._pod]
+        await self._tell(router)
+
+    async def make(
+        self,
+        seen: ServiceSpec,
+        change: Callable[[ServiceSpec], ServiceSpec],
+        move: Move,
+        past: CandidateState | None = None,
+    ) -> bool:
+        """As in `Decisions`. A candidate that harms goes, whatever share somebody has given it meanwhile."""
+        if seen.candidate is None:
+            return False
+        salt = seen.candidate.salt
+        if past is not None:
+            self._harmed.add(salt)
+        for _ in range(_TRIES):
+            board = await self._board.read()
+            now = board.split.within(seen)
+            if now.candidate is None or now.candidate.salt != salt:
+                return False
+            if past is None and now.revision != seen.revision:
+                return False
+            told = {"past": past, "moves": [*board.split.moves, move]}
+            split = board.split.following(change(now)).model_copy(update=told)
+            with contextlib.suppress(Conflict):  # somebody decides at the same moment: what they want is looked at
+                self._follow((await self._board.write_split(split, board.version)).split)
+                return True
+        raise Unavailable("The version that is tried isn't changed", "others decide all the time", "")
+
+    def _follow(self, split: Split) -> None:
+        """Want what it says."""
+        if split.revision == self._followed:
+            return
+        spec = split.within(self._folder.spec())
+        if spec.candidate is not None and spec.candidate.salt in self._harmed:
+            return  # it is about to be written that it went back
+        self._folder.write_split(split)
+        self._folder.write_spec(spec)
+        self._followed = split.revision
+
+    async def _tell(self, router: ServiceRouter) -> None:
+        """Report what is another, at once, and what was seen, now and then."""
+        state, trial = router.state(), router.trial
+        so = {"version": state.version, "revision": state.revision, "problem": state.problem}
+        told = (*so.values(), state.candidate is None or state.candidate.phase, bool(trial and trial.arm.ready))
+        pause = _REPORT * max(1.0, (self._pods / _PODS) ** 2)
+        if told == self._told and time.monotonic() - self._told_at < pause:
+            return
+        report = ReplicaReport(time=time.time(), candidate=state.candidate) if trial is None else trial.report()
+        await self._board.report(self._pod, report.model_copy(update=so))
+        self._told, self._told_at = told, time.monotonic()
+
+    def _complain(self, words: str) -> None:
+        if words != self._said:
+            self._said = words
+            say(words)
