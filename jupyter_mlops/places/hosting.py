@@ -14,6 +14,7 @@ from ..core.errors import Unavailable
 from ..core.label import JoinedLabels
 from ..core.performance import Performance
 from ..core.service import ServiceSpec, ServiceState
+from ..core.split import Move
 from ..core.window import Window
 from ..home.request_files import LoggedPiece
 
@@ -32,9 +33,6 @@ class Hosting(ABC):
     #: Whether a sample of what its services are asked can be logged.
     logs_requests: ClassVar[bool] = False
 
-    #: Whether another version can be tried there beside the one that serves.
-    splits: ClassVar[bool] = False
-
     #: Seconds between two looks of whoever waits for a service.
     every: ClassVar[Seconds] = 0.05
 
@@ -49,6 +47,7 @@ class Hosting(ABC):
         it can't be changed from here; `StartFailed`, `StorageFull`, `Refused`.
         """
 
+    @abstractmethod
     async def change(self, name: str, change: Callable[[ServiceSpec], ServiceSpec], expected: str = "") -> ServiceSpec:
         """Want what `change` makes of the present wish, which nobody else changes meanwhile; returns that. As with
         `deploy`, it is so later.
@@ -57,10 +56,14 @@ class Hosting(ABC):
         ----------
         expected : the revision of the present wish, as far as whoever asks knows; empty where they don't.
 
-        Raises `Conflict` where there is another wish since; `Unavailable` where the service doesn't live, or its place
-        can't do that; and whatever `change` raises.
+        Raises `Conflict` where there is another wish since; `Unavailable` where the service doesn't live; and whatever
+        `change` raises.
         """
-        raise Unavailable(f"No other version can be tried beside that of {name!r}", "its place can't do that yet", "")
+
+    async def decided(self) -> list[tuple[ServiceState, Move]]:
+        """What services have decided by themselves about versions that are tried, as of the last look, for who writes
+        it into the trail: each is told once. None of those that write there themselves."""
+        return []
 
     @abstractmethod
     async def services(self) -> list[ServiceState]:

@@ -177,9 +177,6 @@ async def _try_beside(
 ) -> tuple[ServiceState, ServiceSpec]:
     """Have a version tried beside the one that serves."""
     hosting, way = hosting_of(place), asked.way or "canary"
-    if not hosting.splits:
-        why = f"services of the place {place!r} can't do that yet"
-        raise InvalidSpec(f"{version.name} can't be tried beside another version", why, "Deploy it in its place.")
     bounds = [field for field in (*_KEPT, "port", "profile") if field != "private"]
     if given := [field for field in bounds if getattr(asked, field) is not None]:
         why = "a version that is tried shares the bounds of the one that serves"

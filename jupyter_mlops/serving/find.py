@@ -14,6 +14,7 @@ from ..core.service import ServiceState
 from ..home import settings
 from ..places.hosting import Hosting
 from .champion import as_told
+from .noted import note_decided
 
 
 def hosting_of(place: str) -> Hosting:
@@ -49,8 +50,10 @@ async def list_services() -> list[ServiceState]:
 
 async def _services_of(place: str) -> list[ServiceState]:
     with contextlib.suppress(MlopsError):  # a place that can't be asked hides no other one; lists of clusters say so
-        hosting = places.get(place).hosting()
-        return await hosting.services() if hosting is not None else []
+        if (hosting := places.get(place).hosting()) is not None:
+            found = await hosting.services()
+            await note_decided(hosting)
+            return found
     return []
 
 
@@ -78,6 +81,7 @@ async def find_service(name: str) -> ServiceState:
         try:
             if (hosting := places.get(place).hosting()) is not None:
                 found = await asyncio.to_thread(as_told, await hosting.get(str(name)))
+                await note_decided(hosting)
                 if found.phase != "stopped":
                     return found
                 stopped = stopped or found

@@ -94,9 +94,7 @@ async def roll_back(
     hosting = hosting_of(state.place)
     spec = await hosting.spec(name)
     if spec.candidate is None:
-        if hosting.splits:
-            expected = expected or spec.revision
-        return await _serve_again(spec, actor, why, expected)
+        return await _serve_again(spec, actor, why, expected or spec.revision)
     before = split_words(spec.model, spec.candidate)
     spec = await hosting.change(name, without_candidate, expected)
     told = {"before": before, "after": spec.version_name, "why": why}

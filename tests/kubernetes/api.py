@@ -56,6 +56,7 @@ class StoringApi:
         """Store an object as the API would."""
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         given = {"uid": str(uuid.uuid4()), "creationTimestamp": now, "namespace": self.namespace, "labels": {}}
+        given["resourceVersion"] = "1"
         item = {**body, "metadata": {**given, **body["metadata"]}}
         self.objects.setdefault(kind, {})[item["metadata"]["name"]] = item
         return item
@@ -122,7 +123,12 @@ class StoringApi:
             return web.json_response(self._delete(kind, name))
         if request.method == "PATCH":
             patch = await request.json()
+            now = there[name]["metadata"].get("resourceVersion")
+            expected = None if isinstance(patch, list) else patch.get("metadata", {}).get("resourceVersion")
+            if expected not in (None, now):
+                return _status(409)
             there[name] = _replaced(there[name], patch) if isinstance(patch, list) else _merged(there[name], patch)
+            there[name]["metadata"]["resourceVersion"] = str(int(now or 0) + 1)
         return web.json_response(there[name])
 
 

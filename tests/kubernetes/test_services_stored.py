@@ -15,19 +15,22 @@ import numpy as np
 
 import jupyter_mlops as mlops
 from jupyter_mlops.cli.main import main
+from jupyter_mlops.core.board import SPLIT, packed
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.errors import Conflict, InvalidSpec, Refused, StartFailed, UnknownService
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.core.split import Move, ReplicaReport, Split
 from jupyter_mlops.home.models import EXAMPLE, model_folder
 from jupyter_mlops.home.parcels import parts_of, unpack
 from jupyter_mlops.places import profiles
 from jupyter_mlops.places.kubernetes import names
 from jupyter_mlops.places.kubernetes.api.where import Where
-from jupyter_mlops.places.kubernetes.services import finder, hosting, objects
+from jupyter_mlops.places.kubernetes.services import finder, hosting, parcel
 from jupyter_mlops.places.kubernetes.tunnel.connections import Connections
 from jupyter_mlops.serving import deploy, find
 from jupyter_mlops.serving.pod import last_words
+from jupyter_mlops.serving.wishes import promoted, with_share
 
 from ..serving.conftest import until
 from .api import StoringApi
@@ -231,8 +234,6 @@ def test_what_can_not_be_made_is_refused_and_leaves_nothing(api: StoringApi, mon
     with pytest.raises(InvalidSpec, match="36 characters at most"):
         made(name="a" * 40)
     made(name="taken")
-    with pytest.raises(InvalidSpec, match="can't be tried beside another version: services of the place 'kubernetes'"):
-        mlops.deploy("total@2", name="taken", canary=True)
     with pytest.raises(Conflict, match="in the place 'kubernetes'"):
         mlops.deploy("total@1", place="local", name="taken", wait=False)
     mlops.service("taken").stop()
@@ -240,7 +241,7 @@ def test_what_can_not_be_made_is_refused_and_leaves_nothing(api: StoringApi, mon
     with pytest.raises(InvalidSpec, match="No profile is needed"):
         mlops.deploy("total@1", place="local", profile="small", wait=False)
     with monkeypatch.context() as small, pytest.raises(InvalidSpec, match="too large to be sent"):
-        small.setattr(objects, "MOST_PARTS", 0)
+        small.setattr(parcel, "MOST_PARTS", 0)
         made()
     api.refused = {"services"}
     with pytest.raises(Refused, match="total@1 isn't deployed"):
@@ -276,6 +277,77 @@ def test_pods_that_answer_keep_what_they_were_made_by(api: StoringApi) -> None:
     api.objects["pods"].clear()
     made(2, patience="3 min")
     assert needed & set(api.objects["secrets"]) == {"total-service", "total-service-environment"}
+
+
+def test_a_version_that_is_tried_is_in_every_pod_which_may_change_one_object_and_costs_twice(api: StoringApi) -> None:
+    service, controller = made(replicas=2), Controller(api)
+    controller.pod()
+    controller.counts(2)
+    plain = api.of("deployments", "total")["spec"]["template"]["spec"]
+    tried = mlops.deploy("total@2", canary=0.1, wait=False)
+    deployment = api.of("deployments", "total")
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    board = str(container["args"][-1])
+    assert deployment["spec"]["template"]["metadata"]["labels"][names.TRIAL] == board.rpartition("-")[2]
+    assert container["resources"]["requests"] == {"cpu": "1", "memory": str(2**31)}
+    assert (plain["automountServiceAccountToken"], plain.get("serviceAccountName")) == (False, None)
+    assert (pod["automountServiceAccountToken"], pod["serviceAccountName"]) == (True, board)
+    (rule,) = api.of("roles", board)["rules"]
+    assert rule == {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [board], "verbs": ["get", "patch"]}
+    assert {api.of(kind, board)["metadata"]["ownerReferences"][0]["name"] for kind in ("roles", "serviceaccounts")} == {
+        board
+    }
+    assert api.of("rolebindings", board)["subjects"] == [
+        {"kind": "ServiceAccount", "name": board, "namespace": api.namespace}
+    ]
+    assert (tried.state.cost.per_hour if tried.state.cost else 0) == pytest.approx(4.0)  # four times half a CPU
+    assert tried.candidate is not None and tried.candidate.phase == "starting"
+    assert service.state.revision == "", "it isn't so before pods say so"
+
+    told = {"what": "total@2 can't be loaded", "why": "no such module", "todo": ""}
+    keep_report(api, board, controller.pod(), revision=service.state.wanted, problem=told)
+    with pytest.raises(StartFailed, match=r"can't be loaded.*no such module"):
+        call(deploy.until_so(call(deploy.hosting_of("kubernetes").spec("total"))))
+    state = service.state
+    assert state.candidate is not None and (state.candidate.phase, state.candidate.version) == ("back", 2)
+    assert state.cost is not None and state.cost.per_hour == pytest.approx(2.0)
+
+
+def test_what_pods_decide_is_told_once_and_pods_with_one_version_take_their_place(api: StoringApi) -> None:
+    service, controller = made(), Controller(api)
+    api.objects["pods"] = {}
+    controller.counts(1)
+    mlops.deploy("total@2", canary=0.1, wait=False)
+    board, pod = str(api.of("deployments", "total")["spec"]["template"]["spec"]["serviceAccountName"]), controller.pod()
+    seen = {"version": 2, "way": "canary", "phase": "trying", "share": 0.1, "words": "canary 10 %: undecided"}
+    keep_report(api, board, pod, revision=service.state.wanted, version=1, candidate=seen)
+    state = service.state
+    assert (state.revision, state.version) == (state.wanted, 1)
+    assert state.candidate is not None and state.candidate.words == seen["words"]
+
+    call(deploy.hosting_of("kubernetes").change("total", lambda spec: with_share(spec, 0.4)))
+    split = Split.model_validate_json(api.kept(board, SPLIT))
+    assert split.candidate is not None and (split.candidate.share, split.candidate.paused) == (0.4, True)
+    spec = promoted(split.within(call(deploy.hosting_of("kubernetes").spec("total"))))
+    move = Move(time=1.0, verb="went on", object="total@2", before="total@2 as canary, 40 %", after="total@2 serves")
+    api.keep(board, SPLIT, split.following(spec).model_copy(update={"moves": [move]}).model_dump_json())
+    keep_report(api, board, pod, revision=spec.revision, version=2)
+
+    def has_one() -> bool:
+        assert service.state.name  # whoever looks sees to it
+        return names.TRIAL not in api.of("deployments", "total")["spec"]["template"]["metadata"]["labels"]
+
+    until(has_one)
+    state = service.state
+    assert (state.version, state.previous, state.revision, state.coming) == (2, 1, spec.revision, 0)
+    template = api.of("deployments", "total")["spec"]["template"]
+    assert template["metadata"]["labels"][names.VERSION] == "2" and len(template["spec"]["volumes"]) == len(
+        {each["name"] for each in template["spec"]["volumes"]} - {"tried"}
+    )
+    mlops.services(), mlops.services()
+    noted = [(each.verb, each.object, each.actor.how, each.time) for each in model_folder("total").trail()]
+    assert noted.count(("went on", "total@2", "router", 1.0)) == 1
 
 
 def test_of_two_places_the_one_where_it_lives_is_meant(api: StoringApi, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,6 +423,12 @@ def call_there(ask: Any, *arguments: Any) -> Any:
 
 def secret_of(pod: Json, volume: str) -> str:
     return str(next(each for each in pod["volumes"] if each["name"] == volume)["secret"]["secretName"])
+
+
+def keep_report(api: StoringApi, board: str, pod: str, **told: Any) -> None:
+    """What a pod tells on the board."""
+    item = api.of("secrets", board)
+    item["data"][pod] = base64.b64encode(packed(ReplicaReport.model_validate({"time": 1.0, **told}))).decode()
 
 
 def uid_of(item: Json) -> str:

@@ -20,6 +20,8 @@ PART = "jupyter-mlops/part"
 SERVICE = "jupyter-mlops/service"
 VERSION = "jupyter-mlops/version"
 BUILD = "jupyter-mlops/build"
+#: Of its pods that have a second version, which is tried: the experiment.
+TRIAL = "jupyter-mlops/trial"
 #: Of what belongs to a notebook that is run by itself: what its objects are called.
 SCHEDULE = "jupyter-mlops/schedule"
 OWNER = "owner"
@@ -61,6 +63,7 @@ PRICES = "prices.json.gz"
 TLS = "/opt/jupyter-mlops/tls"
 STATE = "/var/lib/jupyter-mlops"
 VERSION_PARTS = "/opt/jupyter-mlops/version"
+TRIED_PARTS = "/opt/jupyter-mlops/tried"
 NOTEBOOK_PARTS = "/opt/jupyter-mlops/notebook"
 CALLERS = "/opt/jupyter-mlops/callers"
 #: Where a service's pods listen, and the Service in front of them unless another port was asked for.
@@ -120,6 +123,11 @@ class ServiceNames:
     def part(self, digest: str, number: int) -> str:
         """The Secret with a part of a version."""
         return f"{self.whole}-{digest[:10]}-{number}"
+
+    def board(self, salt: str) -> str:
+        """The Secret in which all pods read and write who answers while a version is tried, and the service account,
+        role and binding by which they may; `salt` is the experiment's."""
+        return f"{self.whole}-trial-{salt[:12]}"
 
     @property
     def host(self) -> str:

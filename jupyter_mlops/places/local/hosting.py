@@ -75,7 +75,6 @@ class LocalHosting(Hosting):
     """Services of processes on this machine. Holds nothing: the folders are the truth."""
 
     logs_requests = True
-    splits = True
 
     async def deploy(self, spec: ServiceSpec) -> ServiceState:
         """As in `Hosting`."""

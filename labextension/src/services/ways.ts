@@ -29,9 +29,6 @@ export function waysToServe(
     version < there.version
       ? trans.__('In place of %1, which is newer', before)
       : trans.__('In place of %1', before);
-  if (there.place !== 'local') {
-    return all;
-  }
   return [
     ...all,
     {

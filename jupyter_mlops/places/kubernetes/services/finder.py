@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ....core.base import Seconds
 from ....core.cluster import Problem
-from ....core.errors import MlopsError, UnknownService
+from ....core.errors import MlopsError, UnknownService, Unreadable
 from ....core.service import ServiceState
 from ....core.waiting import wait_for
 from ....home.owner import me
@@ -22,6 +22,7 @@ from ..api.where import Where
 from ..names import ServiceNames
 from ..tunnel.connections import Connections
 from .stored import StoredService
+from .trial import BOARD
 
 #: Seconds for Kubernetes to answer a list, and where one service is looked for.
 _LIST: Seconds = 5.0
@@ -42,10 +43,14 @@ class ServiceFinder:
     unreachable, and nobody waits for it: it is asked again beside.
 
     Its coroutines run on the loop of `connections` only.
+
+    Parameters
+    ----------
+    seen : called with each service that was seen.
     """
 
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    def __init__(self, connections: Connections, seen: Callable[[Api, StoredService], None] = lambda *_: None) -> None:
+        self._connections, self._on_seen = connections, seen
         #: Of each place, by Kubernetes' own number of their record: two places may be the same one.
         self._seen: dict[_Seen, dict[str, ServiceState]] = {}
         self._looked_at: dict[_Seen, float] = {}
@@ -134,7 +139,11 @@ class ServiceFinder:
         """Those of this user in a place: others' are theirs."""
         api = await self._connections.api(*place)
         found = await services_listed(api, {"labelSelector": f"{names.MANAGED_BY}={names.US},{names.SERVICE}"})
-        return api, [each for each in found if each.owner == me()]
+        mine = [each for each in found if each.owner == me()]
+        for each in mine:
+            with contextlib.suppress(Unreadable):
+                self._on_seen(api, each)
+        return api, mine
 
     def _told(self, key: _Seen) -> dict[str, ServiceState]:
         seen = self._seen.get(key, {})
@@ -146,18 +155,19 @@ class ServiceFinder:
 
 async def services_listed(api: Api, query: Mapping[str, str]) -> list[StoredService]:
     """All services of a namespace, whoever's they are, of the objects that the query finds."""
-    label = query["labelSelector"]
-    records, deployments, pods = await asyncio.gather(
-        api.request("GET", api.path("secrets"), query={"labelSelector": f"{label},{names.PART}=service-record"}),
+    label, both = query["labelSelector"], f"service-record,{BOARD}"
+    kept, deployments, pods = await asyncio.gather(
+        api.request("GET", api.path("secrets"), query={"labelSelector": f"{label},{names.PART} in ({both})"}),
         api.request("GET", api.path("deployments", group="apps/v1"), query={"labelSelector": label}),
         api.request("GET", api.path("pods"), query={"labelSelector": f"{label},{names.PART}=replica"}),
     )
     made = {_service(each): each for each in deployments.get("items") or []}
+    boards = [each for each in kept.get("items") or [] if each["metadata"]["labels"].get(names.PART) == BOARD]
     found = []
-    for record in records.get("items") or []:
+    for record in (each for each in kept.get("items") or [] if each not in boards):
         name = _service(record)
-        its = [pod for pod in pods.get("items") or [] if _service(pod) == name]
-        found.append(StoredService(ServiceNames(name, api.namespace), record, made.get(name), its))
+        its, own = ([item for item in some if _service(item) == name] for some in (pods.get("items") or [], boards))
+        found.append(StoredService(ServiceNames(name, api.namespace), record, made.get(name), its, own))
     return found
 
 

@@ -15,10 +15,11 @@ from typing import Any, ClassVar, TypeVar
 from ....core.alert import ServiceWatch, together
 from ....core.base import Seconds, Time
 from ....core.cluster import Problem, Receipt
-from ....core.errors import Conflict, MlopsError, Refused, StartFailed, Unavailable, UnknownService, Unreadable
+from ....core.errors import Conflict, Refused, Unavailable, UnknownService, Unreadable
 from ....core.label import JoinedLabels
 from ....core.performance import Performance
 from ....core.service import CallerTokens, ServiceSpec, ServiceState
+from ....core.split import Move
 from ....core.window import Window
 from ....home.models import model_folder
 from ....home.owner import me
@@ -36,14 +37,18 @@ from .making import change_service, make_service
 from .objects import (
     CALLERS,
     LEDGER,
+    PAST,
     TOKEN,
-    ServiceParcel,
+    WANTED,
     check_spec,
     port_of,
 )
+from .parcel import Parcels, parcels_of
 from .record import TRIES, as_lines, look, store
+from .refused import not_made
 from .stopping import LOOK, close, delete_deployment, delete_record, is_there
 from .stored import StoredService, with_replicas
+from .wishes import Settling, change_wish, not_ready
 
 #: Seconds that pods have to end, beside the patience of their service.
 _ENDING: Seconds = 60.0
@@ -60,20 +65,29 @@ class KubernetesHosting(Hosting):
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._finder = ServiceFinder(connections)
+        self._settling = Settling()
+        self._finder = ServiceFinder(connections, self._settling.look)
 
     async def deploy(self, spec: ServiceSpec) -> ServiceState:
         """As in `Hosting`. Raises `InvalidSpec`, too."""
         check_spec(spec)
-        folder = model_folder(spec.model).version(spec.version)
-        parcel = await asyncio.to_thread(ServiceParcel.of, folder, spec.version_name)
-        return await self._run(self._deploy(spec, parcel))
+        parcels = await asyncio.to_thread(parcels_of, spec)
+        return await self._run(self._deploy(spec, parcels))
+
+    async def change(self, name: str, change: Callable[[ServiceSpec], ServiceSpec], expected: str = "") -> ServiceSpec:
+        """As in `Hosting`. What pods can do as they are they do within a second. Raises `InvalidSpec`, too."""
+        return await self._run(change_wish(lambda: self._find(name), change, expected))
 
     async def services(self) -> list[ServiceState]:
         """As in `Hosting`. Where Kubernetes doesn't answer, what was seen there last, as unreachable."""
         if not shipped.reachable():
             return []
-        return await self._run(self._finder.states(await asyncio.to_thread(everywhere)))
+        states = await self._run(self._finder.states(await asyncio.to_thread(everywhere)))
+        return [self._settling.told(state) for state in states]
+
+    async def decided(self) -> list[tuple[ServiceState, Move]]:
+        """As in `Hosting`."""
+        return await self._run(self._settling.noted()) if self._settling.unnoted else []
 
     def silence(self) -> Problem | None:
         """As in `Hosting`."""
@@ -81,7 +95,7 @@ class KubernetesHosting(Hosting):
 
     async def get(self, name: str) -> ServiceState:
         """As in `Hosting`."""
-        return (await self._found(name))[1].state()
+        return self._settling.told((await self._found(name))[1].state())
 
     async def spec(self, name: str) -> ServiceSpec:
         """As in `Hosting`."""
@@ -124,10 +138,9 @@ class KubernetesHosting(Hosting):
             before = found.before
             if found.spec.revision != spec.revision or before is None or found.deployment is None:
                 return
-            folder = model_folder(before.model).version(before.version)
             try:
-                parcel = await asyncio.to_thread(ServiceParcel.of, folder, before.version_name)
-                await change_service(api, found, before, parcel, keep=None)
+                parcels = await asyncio.to_thread(parcels_of, before)
+                await change_service(api, found, before, parcels, keep=None, past=not_ready(found))
             except FileNotFoundError:
                 pass  # it was removed here, and answers there all the same
             except Answer as answer:
@@ -236,7 +249,7 @@ class KubernetesHosting(Hosting):
             raise UnknownService.named(name, [])
         return await self._finder.find(name, await asyncio.to_thread(everywhere))
 
-    async def _deploy(self, spec: ServiceSpec, parcel: ServiceParcel) -> ServiceState:
+    async def _deploy(self, spec: ServiceSpec, parcels: Parcels) -> ServiceState:
         assert spec.profile is not None
         place = where(spec.profile)
         api = await self._connections.api(*place)
@@ -248,14 +261,16 @@ class KubernetesHosting(Hosting):
         if found is None or found.stopped:
             await self._check_elsewhere(spec.name)
         try:
+            if found is None or found.deployment is None:
+                spec = spec.model_copy(update={"candidate": None})
             if found is None:
-                await make_service(api, ids, spec, parcel)
+                await make_service(api, ids, spec, parcels)
             elif found.deployment is None:
-                await make_service(api, ids, spec, parcel, found)
+                await make_service(api, ids, spec, parcels, found)
             else:
-                await change_service(api, found, spec, parcel, keep=found.spec if found.answers else found.before)
+                await change_service(api, found, spec, parcels, keep=found.spec if found.answers else found.before)
         except Answer as answer:
-            raise _not_made(spec, answer) from None
+            raise not_made(spec, answer) from None
         self._finder.forget()
         if (made := await look(api, ids)) is None:
             raise UnknownService.named(spec.name, [])
@@ -283,7 +298,9 @@ class KubernetesHosting(Hosting):
         await delete_deployment(api, found, "Foreground")
         with contextlib.suppress(Unreadable, Answer):  # it costs no more, whoever lives to see that it is gone
             entries = with_replicas(found.entries, found.spec.model_copy(update={"replicas": 0}), time.time())
-            await store(api, found.ids, {LEDGER: as_lines(entries)}, found.version)
+            wanted = found.spec.model_copy(update={"candidate": None})  # what is tried isn't when it is deployed again
+            files = {WANTED: wanted.model_dump_json(), PAST: "", LEDGER: as_lines(entries)}
+            await store(api, found.ids, files, found.version)
         deadline = time.monotonic() + patience
         while (left := await look(api, found.ids)) is not None and await is_there(api, left):
             if time.monotonic() > deadline:
@@ -337,18 +354,6 @@ def _checked(found: StoredService, spec: ServiceSpec) -> ServiceSpec:
         why = "it can't change while it lives"
         raise Conflict(f"The service {spec.name!r} has the port {port_of(before)}", why, "Stop it.")
     return spec.model_copy(update={"port": before.port, "created": before.created})
-
-
-def _not_made(spec: ServiceSpec, answer: Answer) -> MlopsError:
-    """Why it can't be made or changed, for people."""
-    if answer.status == 409:
-        why = "somebody asked for something else at the same moment, or an object of its name is there already"
-        todo = "Look at what is there (`jupyter mlops services`, `kubectl get all`). Try again, or choose another name."
-        return Conflict(f"{spec.version_name} isn't deployed", f"{why}: {answer.answer.get('message', '')}", todo)
-    error = answer.error
-    if isinstance(error, Refused):
-        return Refused(f"{spec.version_name} isn't deployed: {error.what}", error.why, error.todo)
-    return StartFailed(f"{spec.version_name} isn't deployed: {error.what}", error.why, error.todo)
 
 
 async def _log(api: Api, pod: str, lines: int) -> list[str]:

@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ....core.base import Seconds
 from ....core.errors import InvalidSpec
 from ....core.formats import FORMAT
+from ....core.profile import Profile
 from ....core.service import ServiceSpec
-from ....core.words import size
-from ....home.models import VersionFolder
-from ....home.parcels import PART, digest_of, parts_of
 from .. import names
 from ..names import ServiceNames
 from ..options import options_of
@@ -27,24 +23,25 @@ from ..pods.merge import merge
 from ..pods.template import REPLICA, replica_pod
 from ..records import code
 from ..records.kept import secret
+from .parcel import Parcels, ServiceParcel
+from .trial import trial_template, volume_of
 
 Json = dict[str, Any]
 
 #: The annotations of the Deployment: which wish it is, and of its pods: what they serve.
 REVISION = "jupyter-mlops/revision"
 
-#: Files of the record.
-WANTED, BEFORE, CALLERS, TOKEN, LEDGER, RECEIPT = (
+#: Files of the record: what is wanted, and was before; a version that was tried, and went back; who may call, and the
+#: owner's token; since when it has how many replicas, and what that was in the end.
+WANTED, BEFORE, PAST, CALLERS, TOKEN, LEDGER, RECEIPT = (
     "spec.json",
     "before.json",
+    "past.json",
     "callers.json",
     "token",
     "ledger.jsonl",
     "receipt.json",
 )
-
-#: Parts that a version may have: its pods mount each.
-MOST_PARTS = 30
 
 #: Characters of a service's name: those of its objects are longer.
 MOST_NAME = 36
@@ -58,33 +55,12 @@ _ENDING: Seconds = 30
 _PORT = "http"
 
 
-@dataclass(frozen=True)
-class ServiceParcel:
-    """A version that is to be served, in parts."""
-
-    digest: str
-    parts: Sequence[bytes]
-
-    @classmethod
-    def of(cls, folder: VersionFolder, version: str) -> ServiceParcel:
-        """The parcel of a version's folder. Raises `InvalidSpec` where it is too large, and FileNotFoundError."""
-        try:
-            parts = parts_of(folder, MOST_PARTS)
-        except OverflowError:
-            raise InvalidSpec(
-                f"{version} is too large to be sent to Kubernetes",
-                f"its files have more than {size(MOST_PARTS * PART)}, compressed",
-                "Put large files on a volume that the profile's pod template mounts, and have the model read them.",
-            ) from None
-        return cls(digest_of(parts), parts)
-
-
 def check_spec(spec: ServiceSpec) -> None:
     """Raise `InvalidSpec` where it can't become objects."""
     if len(spec.name) > MOST_NAME:
         why = f"on Kubernetes a service's name has {MOST_NAME} characters at most"
         raise InvalidSpec(f"A service can't be called {spec.name!r}", why, "Name it: mlops.deploy(…, name=…).")
-    template_of(spec, ServiceNames(spec.name, "check"), "check", "check", 1)
+    template_of(spec, ServiceNames(spec.name, "check"), "check", Parcels(ServiceParcel("check", 1)))
 
 
 def build_files(spec: ServiceSpec) -> dict[str, str | bytes]:
@@ -109,18 +85,15 @@ def build_of(files: dict[str, str | bytes], environment: dict[str, str]) -> str:
     return digest.hexdigest()[:10]
 
 
-def template_of(spec: ServiceSpec, ids: ServiceNames, build: str, digest: str, parts: int) -> Json:
+def template_of(spec: ServiceSpec, ids: ServiceNames, build: str, parcels: Parcels) -> Json:
     """The template of its pods. Raises `InvalidSpec` where the profile's templates don't fit."""
-    assert spec.profile is not None
     grace = round(spec.patience + _ENDING)
     arguments = [
         "python", f"{names.SPEC}/start.py", "service",
         names.SPEC, names.VERSION_PARTS, f"{names.CALLERS}/{CALLERS}", str(names.SERVICE_PORT),
     ]  # fmt: skip
-    sources = [
-        {"secret": {"name": ids.part(digest, n), "items": [{"key": "part", "path": f"part-{n:03}"}]}}
-        for n in range(parts)
-    ]
+    if spec.candidate is not None and parcels.tried is not None:
+        arguments += [names.TRIED_PARTS, ids.board(spec.candidate.salt)]
     health: Json = {"port": names.SERVICE_PORT, "path": "/v2/health/ready"}
     container = {
         "name": REPLICA,
@@ -158,7 +131,7 @@ def template_of(spec: ServiceSpec, ids: ServiceNames, build: str, digest: str, p
             "volumes": [
                 {"name": "spec", "secret": {"secretName": ids.build(build)}},
                 {"name": "state", "emptyDir": {}},
-                {"name": "version", "projected": {"sources": sources}},
+                volume_of("version", parcels.stable, ids),
                 {
                     "name": "callers",
                     "secret": {"secretName": ids.whole, "items": [{"key": CALLERS, "path": CALLERS}]},
@@ -166,16 +139,30 @@ def template_of(spec: ServiceSpec, ids: ServiceNames, build: str, digest: str, p
             ],
         },
     }
-    pod = merge(replica_pod(spec.profile, ids.whole, arguments), ours)
+    pod = replica_pod(profile_of(spec), ids.whole, arguments)
+    if spec.candidate is not None and parcels.tried is not None:
+        account = pod["spec"].get("serviceAccountName")
+        ours = merge(ours, trial_template(ids, spec.candidate.salt, parcels.tried, account))
+    pod = merge(pod, ours)
     # Others than a cluster's pods: nothing is lost where one is made elsewhere, and the budget bounds how many at once.
     stays = dict.fromkeys(names.STAYS)
     return merge(pod, {"metadata": {"annotations": stays}})
 
 
+def profile_of(spec: ServiceSpec) -> Profile:
+    """The profile by which its pods are made: of a pod with two versions, each has what one has otherwise."""
+    assert spec.profile is not None
+    if spec.candidate is None:
+        return spec.profile
+    group = spec.profile.groups[0]
+    twice = {"cpus": 2 * group.cpus, "memory": 2 * group.memory, "gpus": 2 * group.gpus}
+    return spec.profile.model_copy(update={"groups": [group.model_copy(update=twice), *spec.profile.groups[1:]]})
+
+
 def deployment(spec: ServiceSpec, ids: ServiceNames, template: Json) -> Json:
     """The Deployment, without pods so far: what they need is made after it, since it owns that."""
     its = {names.SERVICE: ids.service, names.PART: "replica"}
-    metadata = _metadata(spec, ids, ids.whole, "service")
+    metadata = metadata_of(spec, ids, ids.whole, "service")
     metadata["annotations"][REVISION] = spec.revision
     return {
         "apiVersion": "apps/v1",
@@ -203,16 +190,16 @@ def change_of(spec: ServiceSpec, template: Json) -> list[Json]:
 
 
 def build_secrets(
-    spec: ServiceSpec, ids: ServiceNames, owner: Json, build: str, files: dict[str, str | bytes], parcel: ServiceParcel
+    spec: ServiceSpec, ids: ServiceNames, owner: Json, build: str, files: dict[str, str | bytes], parcels: Parcels
 ) -> list[Json]:
     """The Secrets that its pods are made by."""
 
     def metadata(name: str) -> Json:
-        return _metadata(spec, ids, name, "build", owner)
+        return metadata_of(spec, ids, name, "build", owner)
 
-    assert spec.profile is not None
     found = [secret(metadata(ids.build(build)), files)]
-    found += [secret(metadata(ids.part(parcel.digest, n)), {"part": part}) for n, part in enumerate(parcel.parts)]
+    for parcel in filter(None, parcels):
+        found += [secret(metadata(ids.part(parcel.digest, n)), {"part": part}) for n, part in enumerate(parcel.parts)]
     return found
 
 
@@ -221,7 +208,7 @@ def environment_secret(spec: ServiceSpec, ids: ServiceNames, owner: Json) -> Jso
     assert spec.profile is not None
     if not spec.profile.environment:
         return None
-    return secret(_metadata(spec, ids, ids.environment, "environment", owner), spec.profile.environment)
+    return secret(metadata_of(spec, ids, ids.environment, "environment", owner), spec.profile.environment)
 
 
 def address_object(spec: ServiceSpec, ids: ServiceNames, owner: Json) -> Json:
@@ -229,7 +216,7 @@ def address_object(spec: ServiceSpec, ids: ServiceNames, owner: Json) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _metadata(spec, ids, ids.whole, "service", owner),
+        "metadata": metadata_of(spec, ids, ids.whole, "service", owner),
         "spec": {
             "type": "ClusterIP",
             "selector": {names.SERVICE: ids.service, names.PART: "replica"},
@@ -243,7 +230,7 @@ def budget(spec: ServiceSpec, ids: ServiceNames, owner: Json) -> Json:
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": _metadata(spec, ids, ids.whole, "service", owner),
+        "metadata": metadata_of(spec, ids, ids.whole, "service", owner),
         "spec": {
             "maxUnavailable": 1,
             "selector": {"matchLabels": {names.SERVICE: ids.service, names.PART: "replica"}},
@@ -253,7 +240,7 @@ def budget(spec: ServiceSpec, ids: ServiceNames, owner: Json) -> Json:
 
 def record_object(spec: ServiceSpec, ids: ServiceNames, files: dict[str, str | bytes]) -> Json:
     """The Secret that is its record, and outlives it: what is wanted, who may call, what it cost."""
-    return secret(_metadata(spec, ids, ids.whole, "service-record"), files)
+    return secret(metadata_of(spec, ids, ids.whole, "service-record"), files)
 
 
 def port_of(spec: ServiceSpec) -> int:
@@ -261,7 +248,8 @@ def port_of(spec: ServiceSpec) -> int:
     return spec.port or names.SERVICE_PORT
 
 
-def _metadata(spec: ServiceSpec, ids: ServiceNames, name: str, part: str, owner: Json | None = None) -> Json:
+def metadata_of(spec: ServiceSpec, ids: ServiceNames, name: str, part: str, owner: Json | None = None) -> Json:
+    """The metadata of an object of it; `part` is as in `ServiceNames.labels`."""
     metadata: Json = {
         "name": name,
         "namespace": ids.namespace,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ....core.base import Time, read_record
+from ....core.candidate import CandidateState
 from ....core.cluster import ClusterSpec, Problem, Receipt
 from ....core.errors import Unreadable
 from ....core.ledger import Ledger, LedgerEntry
@@ -21,7 +23,9 @@ from ..records.kept import KeptFiles
 from ..why import Facts, pending, refusal
 from ..why.death import death
 from ..why.facts import condition, containers, is_ready, moment, no_node
-from .objects import BEFORE, CALLERS, LEDGER, RECEIPT, REVISION, TOKEN, WANTED, port_of
+from .objects import BEFORE, CALLERS, LEDGER, PAST, RECEIPT, REVISION, TOKEN, WANTED, port_of
+from .parcel import ServiceParcel
+from .tried import StoredTrial, trial_of
 
 Json = dict[str, Any]
 
@@ -44,12 +48,14 @@ class StoredService:
     ----------
     record : the Secret.
     deployment : None where it has stopped, or somebody deleted it.
+    boards : of its trials, earlier ones too.
     """
 
     ids: ServiceNames
     record: Json
     deployment: Json | None = None
     pods: Sequence[Json] = field(default_factory=tuple)
+    boards: Sequence[Json] = field(default_factory=tuple)
 
     @property
     def owner(self) -> str:
@@ -69,16 +75,43 @@ class StoredService:
         """Files of the record; empty those that it hasn't."""
         return {name: self._files.text(name) or "" for name in wanted}
 
+    @functools.cached_property
+    def recorded(self) -> ServiceSpec:
+        """What was wanted when its pods were made as they are; raises `Unreadable`."""
+        return read_record(ServiceSpec, self._files.text(WANTED) or "", self._noun)
+
+    @functools.cached_property
+    def _trials(self) -> dict[str, StoredTrial]:
+        """Those that any of its pods takes part in, and the one that is wanted."""
+        wanted = self.recorded.candidate
+        salts = {trial_of(pod) for pod in self.pods} | ({wanted.salt} if wanted is not None else set())
+        found = {salt: StoredTrial.of(salt, self.boards, self.pods, self.ids.board(salt)) for salt in salts - {""}}
+        return {salt: trial for salt, trial in found.items() if trial is not None}
+
+    @property
+    def trial(self) -> StoredTrial | None:
+        """The trial that its pods are made for, decided or not; raises `Unreadable`."""
+        wanted = self.recorded.candidate
+        return None if wanted is None else self._trials.get(wanted.salt)
+
     @property
     def spec(self) -> ServiceSpec:
         """What is wanted; raises `Unreadable`."""
-        return read_record(ServiceSpec, self._files.text(WANTED) or "", self._noun)
+        return self.recorded if self.trial is None else self.trial.split.within(self.recorded)
 
     @property
     def before(self) -> ServiceSpec | None:
         """What was wanted before, where that answered."""
         with contextlib.suppress(Unreadable):
             return read_record(ServiceSpec, self._files.text(BEFORE) or "", self._noun)
+        return None
+
+    @property
+    def past(self) -> CandidateState | None:
+        """A version that was tried, and went back."""
+        text = self._files.text(PAST)
+        with contextlib.suppress(Unreadable):
+            return read_record(CandidateState, text, self._noun) if text else None
         return None
 
     @property
@@ -131,6 +164,16 @@ class StoredService:
         status = self.deployment.get("status") or {}
         return bool(status.get("observedGeneration", 0) >= self.deployment["metadata"].get("generation", 0))
 
+    def parcel_of(self, volume: str) -> ServiceParcel | None:
+        """The version that its pods have there, which Kubernetes has; None where they have none."""
+        pod = {} if self.deployment is None else self.deployment["spec"]["template"]["spec"]
+        found = next((each for each in pod.get("volumes") or [] if each["name"] == volume), None)
+        if found is None:
+            return None
+        sources = found["projected"]["sources"]
+        first = str(sources[0]["secret"]["name"])
+        return ServiceParcel(first[len(self.ids.whole) + 1 :].rpartition("-")[0], len(sources))
+
     @property
     def _build(self) -> str:
         assert self.deployment is not None
@@ -152,7 +195,27 @@ class StoredService:
             return False
         wanted, status = self.deployment["spec"].get("replicas", 0), self.deployment.get("status") or {}
         counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")]
-        return self._is_seen and wanted > 0 and all(count == wanted for count in counts)
+        whole = self._is_seen and wanted > 0 and all(count == wanted for count in counts)
+        ready = [pod for pod in self._pods if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+        if not self._trials or not any(map(trial_of, ready)):
+            return whole and (self.trial is None or self.trial.over)
+        # Where pods know of a trial, what is decided is so at once: other pods may take their place later.
+        enough = len(ready) >= wanted if self.trial is None else whole or self.spec.revision != self.revision
+        return enough and all(self._has(pod) for pod in ready)
+
+    def _has(self, pod: Json) -> bool:
+        """Whether what is wanted is so in a pod that is ready."""
+        if salt := trial_of(pod):
+            trial = self._trials.get(salt)
+            return trial is not None and trial.has(pod, self.spec.revision)
+        return self._is_of_wish(pod) and self.revision == self.spec.revision
+
+    def _version(self, pod: Json) -> int:
+        """The version that serves in a pod."""
+        trial = self._trials.get(trial_of(pod))
+        report = None if trial is None else trial.report(pod)
+        number = str((pod["metadata"].get("labels") or {}).get(names.VERSION, ""))
+        return report.version if report is not None and report.version else int(number) if number.isdigit() else 0
 
     def state(self, now: Time | None = None) -> ServiceState:
         """What lists show; a row that says so where its record can't be read."""
@@ -169,6 +232,7 @@ class StoredService:
             created=spec.created,
             since=spec.created,
             previous=spec.previous,
+            candidate=self.past if self.trial is None else self.trial.state(spec.candidate),
             address=f"http://{self.ids.host}:{port_of(spec)}",
             wanted=spec.revision,
             rate=None,
@@ -176,7 +240,7 @@ class StoredService:
         if self.stopped:
             receipt = self.receipt
             ended = {"since": receipt.ended, "cost": receipt.cost} if receipt is not None else {}
-            return state.model_copy(update={"phase": "stopped", **ended})
+            return state.model_copy(update={"phase": "stopped", "candidate": None, **ended})
         cost = Ledger(self.entries).cost(spec.price, now)
         if self.deployment is None:
             return state.model_copy(update={"phase": "dead", "problem": _gone(spec.name), "cost": cost})
@@ -186,15 +250,16 @@ class StoredService:
         assert self.deployment is not None
         ready = [pod for pod in self.pods if is_ready(pod)]
         older = [pod for pod in ready if not self._is_of_wish(pod)]
-        version = _version(older[0]) if older else _version(ready[0]) if ready else 0
+        version = self._version((older or ready)[0]) if ready else 0
         problem, for_good = (None, False) if self.fulfilled else self._problem()
         ending = "deletionTimestamp" in self.deployment["metadata"]
+        wish = spec.revision if self._trials else self.revision
         return {
             "phase": "stopping" if ending else "ready" if ready else "starting",
             "version": version,
             "coming": 0 if self.fulfilled or version == spec.version else spec.version,
-            "revision": self.revision if self.fulfilled or (problem is not None and for_good) else "",
-            "replicas": [_replica(pod) for pod in sorted(self._pods, key=_name)],
+            "revision": wish if self.fulfilled or (problem is not None and for_good) else "",
+            "replicas": [_replica(pod, self._version(pod)) for pod in sorted(self._pods, key=_name)],
             "problem": problem,
         }
 
@@ -202,6 +267,8 @@ class StoredService:
         """What keeps the wish from being fulfilled, and whether that is for good."""
         found: list[tuple[Problem, bool]] = []
         for pod in self.pods:
+            if self.trial is not None and (said := self.trial.problem(pod)) is not None:
+                return said, True
             if self._is_of_wish(pod) and not is_ready(pod) and "deletionTimestamp" not in pod["metadata"]:
                 told = (death(pod), False) if _is_over(pod) else _problem_of(pod)
                 found += [told] if told is not None else []
@@ -232,11 +299,13 @@ class StoredService:
 
 
 def with_replicas(entries: Sequence[LedgerEntry], spec: ServiceSpec, now: Time) -> list[LedgerEntry]:
-    """The ledger of a service from now on: what is asked for is what is paid, whoever lives to see it."""
+    """The ledger of a service from now on: what is asked for is what is paid, whoever lives to see it. A pod with a
+    version that is tried asks for as much as two."""
     assert spec.profile is not None
     group = spec.profile.groups[0]
     have = set(Ledger(entries).open_workers)
-    want = {str(number) for number in range(1, spec.replicas + 1)}
+    number_wanted = spec.replicas * (1 if spec.candidate is None else 2)
+    want = {str(number) for number in range(1, number_wanted + 1)}
     opened = [
         LedgerEntry(
             time=now,
@@ -288,18 +357,13 @@ def _with(pod: Json, status: Mapping[str, Any], ended: Json) -> Json:
     return {**pod, "status": {"containerStatuses": [{**status, "state": {"terminated": ended}}]}}
 
 
-def _replica(pod: Json) -> ReplicaState:
+def _replica(pod: Json, version: int) -> ReplicaState:
     going = "deletionTimestamp" in pod["metadata"]
     phase = "draining" if going else "ready" if is_ready(pod) else "starting"
     said = condition(pod, "Ready") or {}
     since = str(said.get("lastTransitionTime") or pod["metadata"]["creationTimestamp"])
-    return ReplicaState(name=_name(pod), version=_version(pod), phase=phase, since=moment(since))
+    return ReplicaState(name=_name(pod), version=version, phase=phase, since=moment(since))
 
 
 def _name(pod: Json) -> str:
     return str(pod["metadata"]["name"])
-
-
-def _version(pod: Json) -> int:
-    number = str((pod["metadata"].get("labels") or {}).get(names.VERSION, ""))
-    return int(number) if number.isdigit() else 0

@@ -1,0 +1,182 @@
+"""Another wish of a service that lives: what its pods can do as they are stands on their board; for all else there are
+others.
+
+What pods have decided by themselves is made good by whoever looks: where a version isn't tried any more, pods with one
+version take the place of those with two, which answer as was decided until then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+
+from ....core.board import Board
+from ....core.candidate import CandidateState
+from ....core.cluster import Problem
+from ....core.errors import Conflict, MlopsError, Unavailable
+from ....core.service import ServiceSpec, ServiceState
+from ....core.split import Move, Split
+from ....home.models import model_folder
+from ..api.client import Answer, Api
+from .boards import change_board
+from .making import change_service
+from .objects import check_spec
+from .parcel import Parcels, parcels_of
+from .record import TRIES
+from .refused import not_made
+from .stored import StoredService
+from .tried import StoredTrial, unnoted
+
+#: Seconds between two tries to have other pods, where that failed.
+_AGAIN = 30.0
+
+
+async def change_wish(
+    find: Callable[[], Awaitable[tuple[Api, StoredService]]],
+    change: Callable[[ServiceSpec], ServiceSpec],
+    expected: str,
+) -> ServiceSpec:
+    """As `Hosting.change`, of the service that is found.
+
+    Raises
+    ------
+    Conflict, Unavailable, InvalidSpec, Refused, StartFailed
+    """
+    for attempt in range(TRIES):
+        api, found = await find()
+        before = found.spec
+        if found.deployment is None or "deletionTimestamp" in found.deployment["metadata"]:
+            problem = found.state().problem or Problem(what=f"It is {found.state().phase}", todo="Try again.")
+            raise Unavailable(f"The service {before.name!r} can't be changed now", problem.what, problem.todo)
+        if expected and before.revision != expected:
+            raise _outdated(before.name)
+        spec = change(before)
+        try:
+            if (trial := found.trial) is not None and _is_known(before, spec, trial):
+                if await _decide(api, found, trial, spec):
+                    return spec
+                continue
+            check_spec(spec)
+            parcels = await asyncio.to_thread(parcels_of, spec)
+            await change_service(api, found, spec, parcels, keep=before if found.answers else found.before)
+            return spec
+        except Answer as answer:
+            if answer.status != 409 or expected or attempt == TRIES - 1:
+                raise not_made(spec, answer) from None
+    raise _outdated(before.name)
+
+
+def _is_known(before: ServiceSpec, spec: ServiceSpec, trial: StoredTrial) -> bool:
+    """Whether pods that take part in a trial can do what is wanted as they are."""
+    tried = trial.split.candidate
+    if tried is None or spec.deployment != before.deployment:
+        return False
+    return spec.digest in (before.digest, tried.digest) and (
+        spec.candidate is None or spec.candidate.salt == tried.salt
+    )
+
+
+async def _decide(api: Api, found: StoredService, trial: StoredTrial, spec: ServiceSpec) -> bool:
+    """Have all pods do what is wanted now; False where somebody, a pod, say, has decided meanwhile."""
+    seen = found.spec
+    tried = seen.candidate
+    assert tried is not None
+
+    def decide(board: Board) -> Split | None:
+        if board.split.revision != seen.revision:
+            return None
+        gone = spec.candidate is None and spec.digest != tried.digest
+        return board.split.following(spec).model_copy(update={"past": trial.taken_back(tried)} if gone else {})
+
+    return await change_board(api, found.ids.board(trial.salt), decide) is not None
+
+
+def _outdated(name: str) -> Conflict:
+    return Conflict(
+        f"The service {name!r} isn't changed", "somebody has wanted something else since", "Look, and ask again."
+    )
+
+
+def not_ready(found: StoredService) -> CandidateState | None:
+    """What is said of a version that was to be tried, and can't be."""
+    candidate, problem = found.spec.candidate, found.state().problem
+    if candidate is None or problem is None:
+        return found.past
+    words = {"words": f"isn't ready: {problem.what}", "problem": problem}
+    return CandidateState(version=candidate.version, way=candidate.way, phase="back", since=time.time(), **words)
+
+
+class Settling:
+    """Makes good what pods have decided, of each service that somebody looks at. Belongs to one loop."""
+
+    def __init__(self) -> None:
+        self._working: dict[str, asyncio.Task[None]] = {}
+        self._rests: dict[str, float] = {}
+        #: Why it can't be done, by the name of the service.
+        self.faults: dict[str, Problem] = {}
+        #: What isn't in the trail yet, by the name of its board.
+        self.unnoted: dict[str, tuple[Api, StoredService]] = {}
+
+    def look(self, api: Api, found: StoredService) -> None:
+        """A service was seen."""
+        uid = str(found.record["metadata"]["uid"])
+        for item in found.boards:
+            if unnoted(item):
+                self.unnoted[str(item["metadata"]["name"])] = (api, found)
+        over = found.trial is not None and found.trial.over and found.deployment is not None and not found.stopped
+        if not over or uid in self._working or time.monotonic() < self._rests.get(uid, 0.0):
+            return
+        task = self._working[uid] = asyncio.get_running_loop().create_task(self._settle(api, found, uid))
+        task.add_done_callback(lambda _: self._working.pop(uid, None))
+
+    async def _settle(self, api: Api, found: StoredService, uid: str) -> None:
+        """Have pods with one version. Who looked first does it."""
+        try:
+            await settle(api, found)
+            self.faults.pop(found.ids.service, None)
+        except Exception as error:  # noqa: BLE001 - lists go on, and say it
+            self._rests[uid] = time.monotonic() + _AGAIN
+            told = error.error if isinstance(error, Answer) else error
+            if isinstance(told, MlopsError) and not (isinstance(error, Answer) and error.status == 409):
+                self.faults[found.ids.service] = Problem.of(told)
+
+    def told(self, state: ServiceState) -> ServiceState:
+        """A state, with what is in the way."""
+        fault = self.faults.get(state.name)
+        return state if fault is None or state.problem is not None else state.model_copy(update={"problem": fault})
+
+    async def noted(self) -> list[tuple[ServiceState, Move]]:
+        """What services have decided by themselves, and nobody has been told yet. It counts as told from now on. That
+        of models which this machine doesn't have is for another one."""
+        told = []
+        for name, (api, found) in list(self.unnoted.items()):
+            del self.unnoted[name]
+            with contextlib.suppress(Answer, MlopsError):  # it is seen again by the next look
+                if await asyncio.to_thread(model_folder(found.spec.model).numbers):
+                    told += [(found.state(), move) for move in await _claim(api, name)]
+        return told
+
+
+async def settle(api: Api, found: StoredService) -> None:
+    """Have pods with one version in place of those with two, of which one isn't tried any more. The wish is as it was.
+    Raises `Answer`, `MlopsError`."""
+    trial = found.trial
+    assert trial is not None
+    promoted = found.spec.digest != found.recorded.digest
+    parcel = found.parcel_of("tried" if promoted else "version")
+    if parcel is not None:
+        await change_service(api, found, found.spec, Parcels(parcel), keep=None, past=trial.split.past)
+
+
+async def _claim(api: Api, board: str) -> list[Move]:
+    """What isn't noted, which is noted from now on: of all who look at the same time one gets it."""
+    moves: list[Move] = []
+
+    def claim(there: Board) -> Split | None:
+        moves[:] = there.split.moves[there.split.noted :]
+        return there.split.model_copy(update={"noted": len(there.split.moves)}) if moves else None
+
+    await change_board(api, board, claim)
+    return moves
