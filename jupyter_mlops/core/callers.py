@@ -35,6 +35,12 @@ class CallerDay(Record):
     versions: Annotated[list[int], first(MOST_VERSIONS)] = []
     last: Time = 0
 
+    def plus(self, more: CallerDay) -> CallerDay:
+        """Both together."""
+        sums = {name: getattr(self, name) + getattr(more, name) for name in ("requests", "rows", "errors")}
+        versions = sorted({*self.versions, *more.versions})
+        return CallerDay(caller=self.caller, versions=versions, last=max(self.last, more.last), **sums)
+
 
 class UsageDay(Record):
     """All callers of a day: "2026-11-28"."""
@@ -61,6 +67,17 @@ def day_of(at: Time) -> str:
 def kept_days(now: Time) -> list[str]:
     """The days that are kept, today first."""
     return [day_of(now - number * DAY) for number in range(DAYS)]
+
+
+def counted_together(several: Iterable[Iterable[UsageDay]]) -> list[UsageDay]:
+    """Days as several counted them that each were asked a part."""
+    found: dict[str, dict[str, CallerDay]] = {}
+    for days in several:
+        for day in days:
+            callers = found.setdefault(day.day, {})
+            for each in day.callers:
+                callers[each.caller] = each.plus(callers[each.caller]) if each.caller in callers else each
+    return [UsageDay(day=day, callers=list(callers.values())) for day, callers in found.items()]
 
 
 def callers_now(names: Collection[str], days: Iterable[UsageDay], now: Time) -> list[CallerDay]:

@@ -1,4 +1,4 @@
-"""What is asked of a service's log from outside of where it lies, as in a pod, and what it says."""
+"""What is asked of a service's log and counts from outside of where these lie, as in a pod, and what is said."""
 
 from __future__ import annotations
 
@@ -7,19 +7,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from .base import Label, Record, Saying, Time, first
-from .performance import Tally
+from .callers import DAYS, UsageDay
+from .logged import MOST_FEATURES
 
-#: Ids or labels of one question.
-MOST_ASKED = 20_000
-
-
-class LoggedTallies(Record):
-    """What is logged of the version that is wanted, added up by time; its task, and why it can't say how sure it is."""
-
-    digest: Label = ""
-    tallies: Annotated[list[Tally], first(100_000)] = []
-    task: Label = ""
-    unsure: Saying = ""
+#: Ids or labels of one question, and rows of one answer.
+MOST_ASKED, MOST_COPIED = 20_000, 5000
 
 
 class LoggedIds(Record):
@@ -35,9 +27,53 @@ class SomeLabels(Record):
 
 
 class LoggedSince(Record):
-    """The time from which rows are wanted."""
+    """Rows that were logged or labelled since then are wanted; of those at that very moment the ones after this id."""
 
     since: Time = 0.0
+    after: str = ""
+
+
+class CopiedVersion(Record):
+    """A version, as its replicas told of it: its task, and why it can't say how sure it is."""
+
+    digest: Label
+    version: int = 0
+    task: Label = ""
+    unsure: Saying = ""
+
+
+class CopiedRow(Record):
+    """A row of a log, with all that is kept of it. `changed` is when it was answered or, later, labelled; `features` is
+    empty where they aren't kept any more. `key` is a digest."""
+
+    id: Label
+    digest: Label
+    changed: Time
+    key: Label = ""
+    time: Time = 0
+    answer: Saying = ""
+    expected: float | None = None
+    label: Saying | None = None
+    labelled: Time | None = None
+    score: float | None = None
+    features: Annotated[str, first(MOST_FEATURES)] = ""
+
+
+class LogCopy(Record):
+    """A part of a log: rows by the time of their change. `salt` is what keys were digested with, `forgotten` are the
+    digests of those that were forgotten lately, and when. `more` is whether other rows follow."""
+
+    salt: Label = ""
+    versions: list[CopiedVersion] = []
+    forgotten: list[tuple[Label, Time]] = []
+    rows: Annotated[list[CopiedRow], first(MOST_COPIED)] = []
+    more: bool = False
+
+
+class UsageDays(Record):
+    """What callers asked, by the day."""
+
+    days: Annotated[list[UsageDay], first(DAYS)] = []
 
 
 class ForgottenKey(Record):

@@ -125,19 +125,6 @@ def metric_of(task: str) -> tuple[str, bool] | None:
     return {"classification": ("accuracy", True), "regression": ("rmse", False)}.get(task)
 
 
-def put_together(several: Iterable[Sequence[Tally]]) -> list[Tally]:
-    """The periods that several logs of one version add up to, the first first. Hours become days where any log has
-    days."""
-    tallies = [each for some in several for each in some]
-    longest = max((each.until - each.since for each in tallies), default=HOUR)
-    found: dict[Time, Tally] = {}
-    for each in tallies:
-        since = each.since // longest * longest
-        moment = each.model_copy(update={"since": since, "until": since + longest})
-        found[since] = found[since].plus(moment) if since in found else moment
-    return [found[since] for since in sorted(found)]
-
-
 def performance_of(
     tallies: Sequence[Tally], task: str, before: Measured | None, unsure: str, version_name: str
 ) -> Performance:

@@ -13,7 +13,7 @@ import datetime
 import io
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,9 +83,12 @@ class RequestFiles:
         """Put rows of one version and hour, as `line_of` makes them, into a file of their own."""
         home.write(self._free(hour, version), _bytes(_table(lines)))
 
-    def features(self, since: Time) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Id and features of each row of the hours that weren't over by then, without those of a damaged file."""
+    def features(self, since: Time, until: Time | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Id and features of each row of the hours that weren't over by then, and had begun until then, without those
+        of a damaged file."""
         for path in self._since(since):
+            if until is not None and _ends(path) - 3600 > until:
+                continue
             table = _read(path)
             for row in [] if table is None else table.to_pylist():
                 yield row[f"{OWN}id"], features_of(row)
@@ -96,12 +99,13 @@ class RequestFiles:
             found = threads.map(lambda path: _piece(path, since), self._since(since))
             return [piece for piece in found if piece is not None]
 
-    def forget(self, key: str) -> tuple[set[str], list[Path]]:
-        """Remove the rows of a key's digest; their ids, and the files that are damaged, and may have more of them."""
+    def forget(self, keys: Mapping[str, Time]) -> tuple[set[str], list[Path]]:
+        """Remove the rows of keys, by their digests, each with the time until which they go; the ids of those, and the
+        files that are damaged, and may have more of them."""
         ids: set[str] = set()
         damaged = []
         for path in self._all():
-            if (gone := _without(path, key)) is None:
+            if (gone := _without(path, keys)) is None:
                 damaged.append(path)
             else:
                 ids |= gone
@@ -158,6 +162,14 @@ def _ends(path: Path) -> Time:
 def features_of(named: dict[str, Any]) -> dict[str, Any]:
     """Those of a row: no name of theirs takes the place of one of ours."""
     return {name: value for name, value in named.items() if not name.startswith(OWN)}
+
+
+def is_features(text: str) -> bool:
+    """Whether it is JSON with names and values: what logs runs what people wrote, and may say anything."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
 
 
 def _table(lines: Sequence[dict[str, Any]]) -> Any:
@@ -218,16 +230,17 @@ def _read(path: Path) -> Any:
         return None
 
 
-def _without(path: Path, key: str) -> set[str] | None:
-    """Leave what is of a key out of a file; the ids of that. None where the file is damaged."""
+def _without(path: Path, keys: Mapping[str, Time]) -> set[str] | None:
+    """Leave what is of keys out of a file, until a time each; the ids of that. None where the file is damaged."""
     table = _read(path)
     if table is None:
         return None
-    keys = table.column(f"{OWN}key").to_pylist()
-    if key not in keys:
-        return set()
-    ids = {id for id, of in zip(table.column(f"{OWN}id").to_pylist(), keys, strict=True) if of == key}
-    kept = table.filter([of != key for of in keys])
+    own = (table.column(f"{OWN}{name}").to_pylist() for name in ("id", "key", "time"))
+    rows = [(id, at <= keys.get(key, float("-inf"))) for id, key, at in zip(*own, strict=True)]
+    ids = {id for id, goes in rows if goes}
+    if not ids:
+        return ids
+    kept = table.filter([not goes for _, goes in rows])
     if not kept.num_rows:
         path.unlink(missing_ok=True)
         return ids

@@ -9,8 +9,12 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import home
+
+if TYPE_CHECKING:
+    from ..core.base import Time
 
 #: Seconds to wait for another process that writes.
 _BUSY = 20.0
@@ -95,3 +99,19 @@ def salt_of(db: sqlite3.Connection) -> str:
         row = (secrets.token_hex(16),)
         db.execute("INSERT INTO salt VALUES (?)", row)
     return str(row[0])
+
+
+def salts_of(db: sqlite3.Connection) -> list[str]:
+    """That, and those of the logs that rows were copied from."""
+    return list(dict.fromkeys([salt_of(db), *(str(salt) for (salt,) in db.execute("SELECT salt FROM salt"))]))
+
+
+def forget_rows(db: sqlite3.Connection, digest: str, until: Time, now: Time) -> set[str]:
+    """Remove a key's rows that were answered until then, with what is here of their features; their ids. What comes
+    later, and was answered before `now`, is left out."""
+    found = db.execute("SELECT id FROM rows WHERE key = ? AND time <= ?", (digest, until))
+    ids = {str(id) for (id,) in found}
+    for table in ("features", "rows"):
+        db.executemany(f"DELETE FROM {table} WHERE id = ?", [(id,) for id in ids])  # noqa: S608 - both are ours
+    db.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?)", (digest, now))
+    return ids

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import home
 from .labelled_rows import LabelledRows
-from .request_files import OWN, LoggedPiece, RequestFiles, arrow, features_of, line_of
-from .request_rows import at_once, opened, salt_of
+from .request_files import OWN, LoggedPiece, RequestFiles, arrow, features_of, is_features, line_of
+from .request_rows import at_once, forget_rows, opened, salt_of, salts_of
 
 if TYPE_CHECKING:
     from ..core.base import Seconds, Time
@@ -43,6 +43,9 @@ _WAITING, MOST_WAITING, _AT_ONCE = 5000, 20_000, 2000
 
 #: Seconds that it may take to make files of an hour.
 _PACKING = 60.0
+
+#: Whatever time a row is of.
+_ALWAYS = float("inf")
 
 #: Seconds that a key is remembered which was forgotten: until what a replica has of it has come, and been left out.
 LATE = 24 * 3600.0
@@ -111,7 +114,7 @@ class RequestLog:
                     continue
                 told = (row.id, digest, key, row.time, row.answer, row.expected)
                 added = db.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", told)
-                if added.rowcount and _is_object(row.features):
+                if added.rowcount and is_features(row.features):
                     db.execute("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", (row.id, row.time, row.features))
 
     def tallies(self, digest: str) -> tuple[list[Tally], str, str]:
@@ -243,12 +246,10 @@ class RequestLog:
         ids: set[str] = set()
         with self.held():
             with opened(self.path / ROWS) as db, at_once(db):
-                digest = key_digest(key, salt_of(db))
-                ids |= {id for (id,) in db.execute("SELECT id FROM rows WHERE key = ?", (digest,))}
-                db.executemany("DELETE FROM features WHERE id = ?", [(id,) for id in ids])
-                db.execute("DELETE FROM rows WHERE key = ?", (digest,))
-                db.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?)", (digest, now))
-            gone, damaged = self._files.forget(digest)
+                digests = {key_digest(key, salt) for salt in salts_of(db)}
+                for digest in digests:
+                    ids |= forget_rows(db, digest, _ALWAYS, now)
+            gone, damaged = self._files.forget(dict.fromkeys(digests, _ALWAYS))
             ids |= gone
         if damaged:
             what = f"{len(ids):,} rows are removed, and there may be more"
@@ -371,14 +372,6 @@ def _join(db: sqlite3.Connection, labels: Mapping[str, object], share: float, no
 
 def _hour(moment: Time) -> Time:
     return moment // 3600 * 3600
-
-
-def _is_object(text: str) -> bool:
-    """Whether it is JSON with names and values: what logs runs what people wrote, and may say anything."""
-    try:
-        return isinstance(json.loads(text), dict)
-    except ValueError:
-        return False
 
 
 def _value(text: str | None) -> Any:

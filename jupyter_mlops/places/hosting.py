@@ -131,6 +131,11 @@ class Hosting(ABC):
         counted. Raises `Unreadable`, too."""
 
     @abstractmethod
+    async def keep(self) -> None:
+        """Look at all services, and keep here what they have counted and logged, of a place where that may go: so that
+        lists know of alarms, and rows outlive who logged them. For who runs for long, now and then."""
+
+    @abstractmethod
     async def windows(self, name: str) -> list[Window]:
         """What was counted, in windows that are over, the first first. Raises `Unreadable`, too."""
 

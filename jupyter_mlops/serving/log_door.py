@@ -1,5 +1,5 @@
-"""What a service tells its owner of its log where that is out of reach, as in a pod: a question by name, a record each
-way.
+"""What a service tells its owner of its log, and of its callers, where that is out of reach, as in a pod: a question by
+name, a record each way.
 
 Only its owner may ask. Nothing that is asked names a file.
 """
@@ -14,7 +14,8 @@ from pydantic_core import to_json
 
 from ..core.base import Record, read_record
 from ..core.errors import InvalidInput, NotFound, Unreadable
-from ..core.log_questions import ForgottenKey, LoggedIds, LoggedSince, LoggedTallies, SomeLabels
+from ..core.log_questions import ForgottenKey, LoggedIds, LoggedSince, SomeLabels, UsageDays
+from ..home.request_copies import copy_of
 from ..home.services import ServiceFolder
 
 _R = TypeVar("_R", bound=Record)
@@ -41,10 +42,9 @@ def _read(kind: type[_R], body: bytes) -> _R:
         raise InvalidInput("What is asked of the log can't be read", str(fault), "") from None
 
 
-def _tallies(folder: ServiceFolder, _: bytes) -> bytes:
-    spec = folder.spec()
-    tallies, task, unsure = folder.requests.tallies(spec.digest)
-    return LoggedTallies(digest=spec.digest, tallies=tallies, task=task, unsure=unsure).model_dump_json().encode()
+def _copy(folder: ServiceFolder, body: bytes) -> bytes:
+    asked = _read(LoggedSince, body)
+    return copy_of(folder.requests, asked.since, asked.after).model_dump_json().encode()
 
 
 def _known(folder: ServiceFolder, body: bytes) -> bytes:
@@ -56,8 +56,8 @@ def _label(folder: ServiceFolder, body: bytes) -> bytes:
     return joined.model_dump_json().encode()
 
 
-def _rows(folder: ServiceFolder, body: bytes) -> bytes:
-    return to_json(folder.requests.rows(_read(LoggedSince, body).since))
+def _usage(folder: ServiceFolder, _: bytes) -> bytes:
+    return UsageDays(days=folder.usage.days(time.time())).model_dump_json().encode()
 
 
 def _forget(folder: ServiceFolder, body: bytes) -> bytes:
@@ -67,9 +67,9 @@ def _forget(folder: ServiceFolder, body: bytes) -> bytes:
 
 
 _QUESTIONS: dict[str, Callable[[ServiceFolder, bytes], bytes]] = {
-    "tallies": _tallies,
+    "copy": _copy,
     "known": _known,
     "labels": _label,
-    "rows": _rows,
+    "usage": _usage,
     "forget": _forget,
 }

@@ -15,6 +15,7 @@ from ..core.alert import ServiceWatch, after_window, alarm_of
 from ..core.base import Seconds, read_record
 from ..core.cluster import Problem
 from ..core.drift import drifts, enough
+from ..core.elsewhere import worse_first
 from ..core.errors import MlopsError, Unreadable
 from ..core.model import Baseline
 from ..core.service import ServiceSpec
@@ -72,11 +73,8 @@ class Watcher:
 
     @property
     def alarm(self) -> Problem | None:
-        """What there is to say of alarms: that it is worse before that it is asked other things."""
-        worse, other = self._keeper.alarm, self._alarm
-        if worse is None or other is None:
-            return worse or other
-        return worse.model_copy(update={"why": f"{worse.why}. {other.what}"})
+        """As `worse_first`."""
+        return worse_first(self._keeper.alarm, self._alarm)
 
     @property
     def unkept(self) -> str:

@@ -92,8 +92,13 @@ def test_a_service_of_pods(home: Path, namespace: Namespace) -> None:
     asking = _asks(namespace, service.token())
     until(lambda: service.watch().state.rows >= 2)  # of both pods
     _labels(service)
+    assert any(each.requests for each in service.callers.told.callers), service.callers
+    _, ids = service.predict(np.ones((20, 3)), ids=True)
+    until(lambda: {*ids} <= {*service.requests()["request.id"]})
 
     mlops.deploy("total@2", name="total")  # it lives there already
+    assert {*ids} <= {*service.requests()["request.id"]}, "what was logged outlives its pods"
+    assert service.label(ids, [3.0] * 20).counts.new == 20
     assert service.predict(np.ones((2, 3))).tolist() == [6.0, 6.0]
     with pytest.raises(StartFailed, match=r"(?s)the folder isn't there.*total@2 serves on"):
         mlops.deploy("total@3", why="a try")
@@ -112,6 +117,7 @@ def test_a_service_of_pods(home: Path, namespace: Namespace) -> None:
 
     service.stop()
     until(lambda: namespace.left() == ["Secret total-service"])
+    assert service.requests()["request.label"].notna().sum() == 20
     assert service.receipt is not None and service.receipt.most_workers == 2
     assert (service.receipt.cost.amount or 0) > 0
     main(["services", "forget", "total"])

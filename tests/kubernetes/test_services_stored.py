@@ -21,6 +21,7 @@ from jupyter_mlops.core.errors import Conflict, InvalidSpec, Refused, StartFaile
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.split import Move, ReplicaReport, Split
+from jupyter_mlops.home.elsewhere import elsewhere_folder
 from jupyter_mlops.home.models import EXAMPLE, model_folder
 from jupyter_mlops.home.parcels import parts_of, unpack
 from jupyter_mlops.places import profiles
@@ -209,6 +210,27 @@ def test_stopped_it_keeps_its_callers_and_its_receipt_until_it_is_forgotten(
     assert api.objects["secrets"] == {}
     with pytest.raises(UnknownService):
         mlops.service("total")
+
+
+def test_lists_tell_an_alarm_as_it_was_seen_last(api: StoringApi, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the version that answers, until the service is forgotten."""
+    service, kubernetes = made(), Controller(api)
+    kubernetes.pod()
+    kubernetes.counts(1)
+    (record,) = (item for item in api.objects["secrets"].values() if item["metadata"]["name"] == "total-service")
+    folder = elsewhere_folder(uid_of(record), "total")
+    folder.see(lambda seen: seen.note(1, drift=Problem(what="age has changed", why="71 % are outside")))
+    assert service.state.alarm is not None and service.state.alarm.what == "age has changed"
+    main(["services"])
+    assert "age has changed" in capsys.readouterr().out
+    folder.see(lambda seen: seen.note(1, worse=Problem(what="it is worse", why="accuracy 0.5")))
+    assert service.state.alarm.what == "it is worse" and service.state.alarm.why == "accuracy 0.5. age has changed"
+    folder.see(lambda seen: seen.note(2, worse=None))
+    assert service.state.alarm is None
+    api.objects["pods"].clear()
+    service.stop()
+    main(["services", "forget", "total"])
+    assert not folder.path.exists()
 
 
 def test_a_record_that_can_not_be_read_is_a_row(api: StoringApi) -> None:

@@ -131,6 +131,9 @@ class LocalHosting(Hosting):
         """As in `Hosting`."""
         return await asyncio.to_thread(lambda: _named(name).watch())
 
+    async def keep(self) -> None:
+        """As in `Hosting`: routers do so."""
+
     async def windows(self, name: str) -> list[Window]:
         """As in `Hosting`."""
         return await asyncio.to_thread(lambda: _named(name).windows())

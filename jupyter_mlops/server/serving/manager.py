@@ -25,12 +25,15 @@ from ...serving import deeds, splits
 from ...serving.deploy import deploy, until_so
 from ...serving.find import find_service, hosting_of, list_services, watch_of
 from ...serving.labels import read_labels
+from ...serving.looking import keep_services
 from ...serving.missed import callers_of
 from ..stream.hub import Hub
 from ..stream.looker import Looker
 
-#: Seconds between two looks at the services, while there is a browser.
+#: Seconds between two looks at the services, while there is a browser; and at what those count and log that can't
+#: write here.
 _LOOK: Seconds = 1.0
+_KEEP: Seconds = 30.0
 
 #: Seconds that an answer to a try may take.
 _PATIENCE: Seconds = 60.0
@@ -45,14 +48,17 @@ class ServiceManager:
     def __init__(self, hub: Hub, log: Logger) -> None:
         self._hub = hub
         self._looker = Looker(hub, log, "services", _LOOK, self.publish)
+        self._keeper = Looker(hub, log, "services' pods", _KEEP, keep_services)
 
     def start(self) -> None:
         """Begin to look."""
         self._looker.start()
+        self._keeper.start()
 
     async def close(self) -> None:
         """Stop looking. Services live on."""
         await self._looker.close()
+        await self._keeper.close()
 
     async def publish(self) -> None:
         """Tell browsers of the services as they are now; of those that were stopped nothing."""

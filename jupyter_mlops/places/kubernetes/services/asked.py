@@ -9,6 +9,7 @@ from typing import Any
 from ....core.alert import ServiceWatch
 from ....core.base import Seconds, read_record
 from ....core.errors import MlopsError, Unavailable
+from ....core.log_questions import UsageDays
 from .. import names
 from ..api.client import Api, Json
 from ..tunnel.port_forward import Tunnel
@@ -46,14 +47,14 @@ class PodAsker:
         told = await self._some(*(self._ask(pod, "GET", "watch", b"", _PATIENCE) for pod in self._pods))
         return [read_record(ServiceWatch, each, "answer of a pod") for each in told]
 
-    async def of_logs(self, question: str, body: bytes) -> list[bytes]:
-        """What the log of each pod answers to a question of `log_door`. One that goes meanwhile is left out: with it
-        goes what it has logged. Raises `Unavailable` where none tells."""
-        return await self._some(*(self.of_log(pod, question, body) for pod in self._pods))
-
     async def of_all_logs(self, question: str, body: bytes) -> list[bytes]:
-        """As `of_logs`, where all have to answer; raises `Unavailable` where one doesn't."""
+        """What the log of each pod answers to a question of `log_door`; raises `Unavailable` where one doesn't."""
         return await asyncio.gather(*(self.of_log(pod, question, body) for pod in self._pods))
+
+    async def usage(self) -> list[UsageDays]:
+        """What callers asked of each pod. One that goes meanwhile is left out. Raises as `watches`."""
+        told = await self._some(*(self.of_log(pod, "usage", b"") for pod in self._pods))
+        return [read_record(UsageDays, each, "answer of a pod") for each in told]
 
     async def of_log(self, pod: str, question: str, body: bytes) -> bytes:
         """What the log of one pod answers; raises `Unavailable`."""
@@ -75,7 +76,7 @@ class PodAsker:
         async def find() -> str:
             return pod
 
-        tunnel = Tunnel(self._api, find, names.SERVICE_PORT)
+        tunnel = Tunnel(self._api, find, names.SERVICE_PORT, same=True)
         port = await tunnel.open()
         what = f"{pod} doesn't tell what it was asked"
         try:

@@ -21,6 +21,7 @@ from ..api.login import NoKubernetes
 from ..api.where import Where
 from ..names import ServiceNames
 from ..tunnel.connections import Connections
+from .seen import folder_of, told_here
 from .stored import StoredService
 from .trial import BOARD
 
@@ -133,7 +134,7 @@ class ServiceFinder:
     async def _states(self, place: Where) -> dict[str, ServiceState]:
         api, found = await self._all(place)
         kept = [each for each in found if not await _thrown_away(api, each)]
-        return {each.record["metadata"]["uid"]: each.state() for each in kept}
+        return await asyncio.to_thread(lambda: {each.uid: told_here(each) for each in kept})
 
     async def _all(self, place: Where) -> tuple[Api, list[StoredService]]:
         """Those of this user in a place: others' are theirs."""
@@ -183,4 +184,5 @@ async def _thrown_away(api: Api, entry: StoredService) -> bool:
     unchanged = {"preconditions": {"resourceVersion": entry.version}}  # nobody wants it again meanwhile
     with contextlib.suppress(Answer):
         await api.request("DELETE", api.path("secrets", entry.ids.whole), unchanged, parse=False)
+        await asyncio.to_thread(folder_of(entry).forget)
     return True

@@ -12,17 +12,20 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
-from ....core.alert import ServiceWatch, together
+from ....core.alert import ServiceWatch, alarm_of, together
 from ....core.base import Seconds, Time
+from ....core.callers import CallerDay, callers_now, counted_together
 from ....core.cluster import Problem, Receipt
-from ....core.errors import Conflict, Refused, Unavailable, UnknownService, Unreadable
+from ....core.errors import Conflict, MlopsError, Refused, Unavailable, UnknownService, Unreadable
 from ....core.label import JoinedLabels
-from ....core.performance import Performance
+from ....core.performance import Performance, worse_alarm
 from ....core.service import CallerTokens, ServiceSpec, ServiceState
 from ....core.split import Move
+from ....core.waiting import wait_for
 from ....core.window import Window
 from ....home.models import model_folder
 from ....home.owner import me
+from ....home.request_files import LoggedPiece
 from ....home.services import caller_of, with_caller
 from ...hosting import Hosting
 from .. import names, shipped
@@ -30,9 +33,10 @@ from ..api.client import Answer, Api
 from ..api.where import everywhere, remember, where
 from ..names import ServiceNames
 from ..tunnel.connections import Connections, has_name_here
+from ..why.facts import is_ready
 from .asked import PodAsker
 from .finder import ServiceFinder
-from .logged import forget_in_pods, label_in_pods, performance_of_pods, rows_of_pods
+from .logged import CopiedLog
 from .making import change_service, make_service
 from .objects import (
     CALLERS,
@@ -46,12 +50,16 @@ from .objects import (
 from .parcel import Parcels, parcels_of
 from .record import TRIES, as_lines, look, store
 from .refused import not_made
+from .seen import folder_of, told_here
 from .stopping import LOOK, close, delete_deployment, delete_record, is_there
 from .stored import StoredService, with_replicas
 from .wishes import Settling, change_wish, not_ready
 
 #: Seconds that pods have to end, beside the patience of their service.
 _ENDING: Seconds = 60.0
+
+#: Seconds that it may take to copy what they have logged before that.
+_COPYING: Seconds = 30.0
 
 _T = TypeVar("_T")
 
@@ -71,6 +79,7 @@ class KubernetesHosting(Hosting):
     async def deploy(self, spec: ServiceSpec) -> ServiceState:
         """As in `Hosting`. Raises `InvalidSpec`, too."""
         check_spec(spec)
+        await self._copy_logs(spec.name)
         parcels = await asyncio.to_thread(parcels_of, spec)
         return await self._run(self._deploy(spec, parcels))
 
@@ -95,7 +104,7 @@ class KubernetesHosting(Hosting):
 
     async def get(self, name: str) -> ServiceState:
         """As in `Hosting`."""
-        return self._settling.told((await self._found(name))[1].state())
+        return self._settling.told(await asyncio.to_thread(told_here, (await self._found(name))[1]))
 
     async def spec(self, name: str) -> ServiceSpec:
         """As in `Hosting`."""
@@ -116,6 +125,7 @@ class KubernetesHosting(Hosting):
 
     async def stop(self, name: str) -> None:
         """As in `Hosting`."""
+        await self._copy_logs(name)
         await self._run(self._stop(name))
 
     async def forget(self, name: str) -> None:
@@ -126,6 +136,7 @@ class KubernetesHosting(Hosting):
             if found.deployment is not None:
                 raise Conflict(f"The service {name!r} lives", "", "Stop it first.")
             await delete_record(api, found)
+            await asyncio.to_thread(folder_of(found).forget)
             self._finder.forget()
 
         await self._run(forget())
@@ -185,6 +196,12 @@ class KubernetesHosting(Hosting):
         """As in `Hosting`."""
         return [each.name for each in (await self._found(name))[1].callers.callers]
 
+    async def usage(self, name: str) -> list[CallerDay] | None:
+        """As in `Hosting`, of the pods that live."""
+        asker, found = await self._asker(name)
+        days = counted_together(each.days for each in await self._run(asker.usage()))
+        return callers_now([each.name for each in found.callers.callers], days, time.time())
+
     async def watch(self, name: str) -> ServiceWatch | None:
         """As in `Hosting`: pods count for themselves, and are asked, each. What one counted that is gone went with it.
         Raises `Unavailable` where none can be asked."""
@@ -192,7 +209,11 @@ class KubernetesHosting(Hosting):
         spec = found.spec
         heard = [each for each in await self._run(asker.watches()) if each.open.digest == spec.digest]
         baseline = await asyncio.to_thread(model_folder(spec.model).version(spec.version).baseline)
-        return together(heard, baseline)
+        told = together(heard, baseline)
+        if heard:
+            alarm = alarm_of(name, told.alerts)
+            await asyncio.to_thread(folder_of(found).see, lambda seen: seen.note(spec.version, drift=alarm))
+        return told
 
     async def windows(self, name: str) -> list[Window]:
         """As in `Hosting`: none."""
@@ -200,24 +221,48 @@ class KubernetesHosting(Hosting):
         return []
 
     async def performance(self, name: str) -> Performance | None:
-        """As in `Hosting`: of what the pods have logged that live."""
-        asker, found = await self._asker(name)
-        return await self._run(performance_of_pods(asker, found.spec))
+        """As in `Hosting`."""
+        logs, found = await self._logs(name)
+        told, version = await self._run(logs.performance()), found.spec.version
+        if told is not None:
+            alarm = worse_alarm(name, told)
+            await asyncio.to_thread(folder_of(found).see, lambda seen: seen.note(version, worse=alarm))
+        return told
+
+    async def keep(self) -> None:
+        """As in `Hosting`."""
+        for state in await self.services():
+            if state.phase == "ready":
+                with contextlib.suppress(MlopsError):  # the others are looked at all the same
+                    await self.watch(state.name)
+                    await self.performance(state.name)
 
     async def label(self, name: str, pairs: Iterable[tuple[str, object]]) -> JoinedLabels:
         """As in `Hosting`."""
-        asker, found = await self._asker(name)
-        return await self._run(label_in_pods(asker, pairs, found.spec.log))
+        return await self._run((await self._logs(name))[0].label(pairs))
 
     async def requests(self, name: str, since: Time) -> list[dict[str, Any]]:
         """As in `Hosting`."""
-        asker, _ = await self._asker(name)
-        return await self._run(rows_of_pods(asker, since))
+        return await self._run((await self._logs(name))[0].rows(since))
+
+    async def logged(self, name: str, since: Time) -> list[LoggedPiece]:
+        """As in `Hosting`."""
+        return await self._run((await self._logs(name))[0].pieces(since))
 
     async def forget_key(self, name: str, key: str) -> int:
         """As in `Hosting`."""
+        return await self._run((await self._logs(name))[0].forget(key))
+
+    async def _logs(self, name: str) -> tuple[CopiedLog, StoredService]:
         asker, found = await self._asker(name)
-        return await self._run(forget_in_pods(asker, key, len(found.pods)))
+        return CopiedLog(asker, folder_of(found), found.spec, len(found.pods)), found
+
+    async def _copy_logs(self, name: str) -> None:
+        """Copy what pods have logged, as far as that can be done soon: they may be about to go."""
+        with contextlib.suppress(MlopsError, Answer, asyncio.TimeoutError):
+            found = (await self._found(name))[1]
+            if any(map(is_ready, found.pods)):
+                await self._run(wait_for((await self._logs(name))[0].copy(), _COPYING))
 
     async def _asker(self, name: str) -> tuple[PodAsker, StoredService]:
         token = await self.own_token(name)

@@ -63,6 +63,11 @@ class StoredService:
         return str((self.record["metadata"].get("annotations") or {}).get(names.OWNER_IN_FULL, ""))
 
     @property
+    def uid(self) -> str:
+        """Kubernetes' own name for its record."""
+        return str(self.record["metadata"].get("uid", ""))
+
+    @property
     def version(self) -> str:
         """Kubernetes' own number for what the record was."""
         return str(self.record["metadata"].get("resourceVersion", ""))

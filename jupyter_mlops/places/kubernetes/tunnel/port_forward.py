@@ -114,12 +114,15 @@ class Tunnel:
     port : in the pod.
     resumed : whether a relay listens there: then open connections, too, outlive their port-forward.
     guarded : let in only this user's own processes, since what listens there asks nobody for a key.
+    same : whether it is the same pod all the time: once that is gone, nothing is waited for.
     """
 
     def __init__(
-        self, api: Api, find: Callable[[], Awaitable[str]], port: int, resumed: bool = False, guarded: bool = False
-    ) -> None:
+        self, api: Api, find: Callable[[], Awaitable[str]], port: int, resumed: bool = False, guarded: bool = False,
+        same: bool = False,
+    ) -> None:  # fmt: skip
         self._api, self._find, self._port, self._resumed, self._guarded = api, find, port, resumed, guarded
+        self._for_good = (*_FOR_GOOD, 404) if same else _FOR_GOOD
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.local_port = 0
@@ -198,7 +201,7 @@ class Tunnel:
             try:
                 return await attempt()
             except (Answer, Unreachable, OSError, EOFError, asyncio.TimeoutError) as error:
-                for_good = isinstance(error, Answer) and error.status in _FOR_GOOD and not whatever
+                for_good = isinstance(error, Answer) and error.status in self._for_good and not whatever
                 if for_good or loop.time() + pause > deadline:
                     raise
             await asyncio.sleep(pause)
