@@ -12,6 +12,7 @@ from ..api.client import Answer, Api, delete
 from .objects import BEFORE, RECEIPT
 from .record import TRIES, look, store
 from .stored import StoredService
+from .trial import BOARD
 
 APPS = "apps/v1"
 
@@ -40,7 +41,7 @@ async def is_there(api: Api, entry: StoredService) -> bool:
     """Whether there is anything of a service but its record."""
     if entry.deployment is not None or entry.pods:
         return True
-    for kind, selector in (("services", ""), ("secrets", f",{names.PART}=build")):
+    for kind, selector in (("services", ""), ("secrets", f",{names.PART} in (build,{BOARD})")):
         query = {"labelSelector": f"{entry.ids.selector}{selector}"}
         if (await api.request("GET", api.path(kind), query=query)).get("items"):
             return True
