@@ -93,6 +93,8 @@ class CandidateTrial:
         self._metric = LabelledMetric()
         self._labels: tuple[int, int] | None = None
         self._pace, self._paced = LabelPace(), 0.0
+        #: Whether anybody has looked for labels; it doesn't go on before.
+        self._labels_read = False
         self._told: deque[tuple[bool, Frame]] = deque()
         self._lately, self._written = Lately(), ""
 
@@ -181,6 +183,12 @@ class CandidateTrial:
 
     def read_labels(self) -> None:
         """Look what labels say of both, where there are new ones, and keep what was logged. In any thread."""
+        try:
+            self._read_labels()
+        finally:
+            self._labels_read = True
+
+    def _read_labels(self) -> None:
         self.keeper.look()
         log = self._folder.requests
         seen = log.changed_at()
@@ -224,7 +232,8 @@ class CandidateTrial:
         if self.harms:
             return "back"
         waits = self.candidate.paused or self.moving or time.monotonic() < self._rests
-        if self.candidate.way == "canary" and not waits and stable.ready and self.arm.ready and decided(self.found):
+        ready = stable.ready and self.arm.ready and self._labels_read
+        if self.candidate.way == "canary" and not waits and ready and decided(self.found):
             return "on"
         if self.evidence.candidate.requests >= _RENEWED:
             self._renew(stable)
