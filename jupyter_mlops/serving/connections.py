@@ -24,6 +24,9 @@ _MOST_TURNED_AWAY, _HEARING = 50, 5.0
 #: Seconds that a connection has to ask something before it may have to make room, and how many are looked at for that.
 _YOUNG, _LOOKED_AT = 2.0, 10
 
+#: Seconds between two looks at what doesn't arrive.
+_LOOK = 1.0
+
 
 class OpenConnections:
     """The connections that are open, up to a number. Where that is reached those make room over which nobody who may
@@ -39,6 +42,8 @@ class OpenConnections:
         self._open: set[IOStream] = set()
         #: Those over which nothing was asked, the oldest first, and since when they are open.
         self._silent: dict[IOStream, Seconds] = {}
+        #: Until when something has to arrive over those that are waited for.
+        self._late: dict[IOStream, Seconds] = {}
         self._turned_away = 0
 
     @property
@@ -58,10 +63,29 @@ class OpenConnections:
         """Somebody who may has asked something over it."""
         self._silent.pop(stream, None)
 
+    def expect(self, stream: IOStream, within: Seconds) -> None:
+        """A head, or a body, has to arrive over it within so many seconds."""
+        self._late[stream] = time.monotonic() + within
+
+    def arrived(self, stream: IOStream) -> None:
+        """It has."""
+        self._late.pop(stream, None)
+
+    async def close_late(self) -> None:
+        """Close those over which what is expected doesn't arrive in time, every second: a clock for each request, as
+        Tornado has, takes a tenth of what a request does."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            now = time.monotonic()
+            for stream in [stream for stream, late in self._late.items() if late < now]:
+                self.closed(stream)
+                stream.close()
+
     def closed(self, stream: IOStream) -> None:
         """It is gone."""
         self._open.discard(stream)
         self._silent.pop(stream, None)
+        self._late.pop(stream, None)
 
     def _make_room(self) -> bool:
         """Close the one that has been silent for longest; whether there is one that was so for long enough."""

@@ -66,11 +66,11 @@ class FrontServer(HTTPServer):
         self._begin, self._numbers = secrets.token_hex(6), itertools.count(1)
         super().initialize(
             _NoCallback(),
-            idle_connection_timeout=_SILENT,
-            body_timeout=_ARRIVING,
             max_header_size=_MOST_HEAD,
             max_body_size=sys.maxsize,  # what is too large is told so, and thrown away
         )
+        self.conn_params.header_timeout = None  # as that of a body: `OpenConnections.close_late`
+        self._closes = self._spawn(self.connections.close_late())
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         """As Tornado's; one connection too many is told so, and closed."""
@@ -86,6 +86,7 @@ class FrontServer(HTTPServer):
 
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
         """As Tornado's."""
+        self.connections.expect(server_conn.stream, _SILENT)  # type: ignore[attr-defined]  # of HTTP/1
         return _Request(self._router, request_conn, self._spawn, self)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -114,6 +115,7 @@ class FrontServer(HTTPServer):
         while self._asked and (left := late - time.monotonic()) > 0:
             self._answered.clear()
             await until_set(self._answered, left)
+        self._closes.cancel()
         await self.close_all_connections()
 
 
@@ -132,6 +134,7 @@ class _Request(httputil.HTTPMessageDelegate):
         server: FrontServer,
     ) -> None:
         self._router, self._connection, self._spawn, self._server = router, connection, spawn, server
+        self._stream: IOStream = connection.stream  # type: ignore[attr-defined]  # of HTTP/1
         self._chunks: list[bytes] = []
         self._size = self._held = 0
         self._refused: PlainReply | None = None
@@ -148,6 +151,7 @@ class _Request(httputil.HTTPMessageDelegate):
     def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders) -> asyncio.Task[None] | None:
         """Whoever may not ask isn't listened to: no body of theirs is kept."""
         self._server.begins(self)
+        self._server.connections.expect(self._stream, _ARRIVING)
         self._method: str = start_line.method
         self._key = unquote(headers.get(KEY, ""))
         self._path = [unquote(part) for part in start_line.path.partition("?")[0].split("/") if part]
@@ -191,7 +195,7 @@ class _Request(httputil.HTTPMessageDelegate):
             words = "This token opens nothing here: it was taken back, or is another service's."
             return fault(401, words, WWW_Authenticate="Bearer")
         self._caller = caller
-        self._server.connections.asked(self._connection.stream)  # type: ignore[attr-defined]  # of HTTP/1
+        self._server.connections.asked(self._stream)
         return None
 
     def data_received(self, chunk: bytes) -> None:
@@ -215,6 +219,7 @@ class _Request(httputil.HTTPMessageDelegate):
 
     def finish(self) -> None:
         """All is there."""
+        self._server.connections.arrived(self._stream)
         self._connection.set_close_callback(self.on_connection_close)  # type: ignore[attr-defined]  # of HTTP/1
         self._read.set()
         if self._refused is None:
