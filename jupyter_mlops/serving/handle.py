@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..client.clusters.kernel import loop_thread
 from ..core.base import read_input
 from ..core.candidate import CandidateState, SplitChange
-from ..core.cluster import Receipt
+from ..core.cluster import Problem, Receipt
 from ..core.errors import Conflict, InvalidInput, Unavailable
 from ..core.retraining import Retraining
 from ..core.service import ServiceState
@@ -194,9 +194,10 @@ class Service:
 
         state = self.state
         if not state.live:
-            problem = state.problem
-            what, why = (problem.what, problem.why) if problem else (f"The service {self.name!r} is {state.phase}", "")
-            raise Unavailable(what, why, f"Deploy it: mlops.deploy({state.version_name!r}, name={self.name!r}).")
+            problem = state.problem or Problem(what=f"The service {self.name!r} is {state.phase}")
+            todo = problem.todo if state.phase == "unreachable" else ""
+            deploy = f"Deploy it: mlops.deploy({state.version_name!r}, name={self.name!r})."
+            raise Unavailable(problem.what, problem.why, todo or deploy)
         answers, named = predict(_call(hosting_of(self._place).reach(self.name)), self.token(), state.model, data, key)
         return (answers, named) if ids else answers
 

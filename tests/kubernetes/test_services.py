@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,37 +18,8 @@ from jupyter_mlops.core.profile import Profile
 from jupyter_mlops.places import profiles
 
 from ..serving.conftest import until
+from .asking import Asking
 from .clusters import Namespace, small
-
-#: Asks a service as another pod does, a connection for each request, until it is told to stop; then says how many
-#: requests it asked, and how many weren't answered. As with any client, one that found nobody is asked again.
-ASKING = """
-import http.client, json, os, time
-def ask():
-    there = http.client.HTTPConnection(os.environ["SERVICE"], 8080, timeout=60)
-    there.request("POST", "/predict", "[[1, 2, 3]]", {"Authorization": "Bearer " + os.environ["TOKEN"]})
-    answer = there.getresponse()
-    body = answer.read()
-    there.close()
-    return answer.status, json.loads(body).get("predictions")
-asked = again = lost = 0
-seen = set()
-while not os.path.exists("/tmp/stop"):
-    asked += 1
-    for pause in (0, 0.1, 1, 5, 20):
-        time.sleep(pause)
-        try:
-            status, told = ask()
-            break
-        except OSError:
-            status, told = 0, None
-            again += 1
-    lost += status != 200
-    seen.add(str(told))
-    if asked == 1: print("asking", flush=True)
-    time.sleep(0.02)
-print(json.dumps({"asked": asked, "again": again, "lost": lost, "seen": sorted(seen)}), flush=True)
-"""
 
 
 @pytest.fixture
@@ -89,7 +59,7 @@ def test_a_service_of_pods(home: Path, namespace: Namespace) -> None:
     assert service.state.phase == "ready" and len(service.state.replicas) == 2
     assert service.predict([[1.0, 2.0, 3.0]]).tolist() == [6.0]
     assert mlops.service("total").address == f"http://total-service.{namespace.name}.svc:8080"
-    asking = _asks(namespace, service.token())
+    asking = Asking(namespace, service.token())
     until(lambda: service.watch().state.rows >= 2)  # of both pods
     _labels(service)
     assert any(each.requests for each in service.callers.told.callers), service.callers
@@ -110,7 +80,8 @@ def test_a_service_of_pods(home: Path, namespace: Namespace) -> None:
     mlops.deploy("total@2", replicas=1)
     until(lambda: _is_whole(service.state, 1))
 
-    told = asking()
+    told = asking.told()
+    asking.end()
     assert told["lost"] == 0 and told["asked"] > 10, told
     assert {"[6.0]", "[12.0]"} <= set(told["seen"]) <= {"[6.0]", "[12.0]", "None"}, told
     assert any("answers" in line for line in service.logs())
@@ -159,38 +130,3 @@ def test_what_is_in_the_way_of_a_service_is_said(
 
 def _is_whole(state: Any, replicas: int) -> bool:
     return bool([each.phase for each in state.replicas] == ["ready"] * replicas and state.revision == state.wanted)
-
-
-def _asks(namespace: Namespace, token: str) -> Any:
-    """A pod that asks the service; what it has to say in the end."""
-    kube, name = namespace.kube, namespace.name
-    security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    container = {
-        "name": "asking",
-        "image": kube.image,
-        "args": ["python", "-c", ASKING],
-        "env": [
-            {"name": "TOKEN", "value": token},
-            {"name": "SERVICE", "value": f"total-service.{name}.svc"},
-        ],
-        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
-        "securityContext": security,
-    }
-    spec = {
-        "restartPolicy": "Never",
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
-        "nodeSelector": {"kubernetes.io/hostname": kube.node},
-    }
-    metadata = {"name": "asking", "namespace": name}
-    kube.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-    until(lambda: "asking" in kube.kubectl("logs", "asking", "-n", name, check=False).splitlines())
-
-    def told() -> dict[str, Any]:
-        kube.kubectl("exec", "asking", "-n", name, "--", "python", "-c", "open('/tmp/stop', 'w')")
-        until(lambda: "lost" in kube.kubectl("logs", "asking", "-n", name))
-        found: dict[str, Any] = json.loads(kube.kubectl("logs", "asking", "-n", name).splitlines()[-1])
-        kube.kubectl("delete", "pod", "asking", "-n", name, "--wait=false")
-        return found
-
-    return told

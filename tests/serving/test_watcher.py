@@ -151,6 +151,7 @@ async def test_what_a_replica_counted_last_is_waited_for(tmp_path: Path, already
     replica.connection_made(channel)
     replica.phase = "ready"
     answer = replica.ask(INFER, b"{}")
+    await asyncio.sleep(0)  # what is asked at the same time is sent together
     replica.data_received(Frame(channel.frames[0].number, 200, b"{}").packed())
     assert (await answer).body == b"{}"
     if already:
