@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..core.service import CallerTokens, ServiceSpec, ServiceState
     from ..core.split import Split
     from ..core.window import Window
+    from .traffic import TrafficFolder
     from .usage import UsageFolder
 
 #: What is wanted, what is, which process it is, who may call, and the owner's own token.
@@ -77,6 +78,13 @@ class ServiceFolder:
         from .usage import UsageFolder
 
         return UsageFolder(self.path / "usage")
+
+    @property
+    def traffic(self) -> TrafficFolder:
+        """How much it is asked, by time."""
+        from .traffic import TrafficFolder
+
+        return TrafficFolder(self.path / "traffic")
 
     def make(self) -> ServiceFolder:
         """The folder, made when it is missing; raises `StorageFull`, `Refused`."""

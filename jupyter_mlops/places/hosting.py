@@ -15,6 +15,7 @@ from ..core.label import JoinedLabels
 from ..core.performance import Performance
 from ..core.service import ServiceSpec, ServiceState
 from ..core.split import Move
+from ..core.traffic import TrafficMinute
 from ..core.window import Window
 from ..home.request_files import LoggedPiece
 
@@ -123,6 +124,11 @@ class Hosting(ABC):
     async def usage(self, name: str) -> list[CallerDay] | None:
         """Those, with what each asked today and when it did so last, as of some seconds ago; None where that isn't
         known. Raises `Unreadable`, too."""
+        return None
+
+    async def traffic(self, name: str, since: Time) -> list[TrafficMinute] | None:
+        """How much it was asked since, by the minute, as of a minute ago; None where that isn't known. Raises
+        `Unreadable`, too."""
         return None
 
     @abstractmethod

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from ..core.base import Seconds
+from .minutes import MinuteCounts
 from .usage import CallerCounts
 
 #: Seconds that the rate is of.
@@ -50,10 +51,11 @@ class TrafficCounts:
     ----------
     service : its name.
     usage : counts what each caller was answered.
+    minutes : counts what was answered in each minute.
     """
 
-    def __init__(self, service: str, usage: CallerCounts) -> None:
-        self._usage = usage
+    def __init__(self, service: str, usage: CallerCounts, minutes: MinuteCounts) -> None:
+        self._usage, self._minutes = usage, minutes
         self._registry = CollectorRegistry()
         self._service = service
         labels = ["service", "version"]
@@ -85,6 +87,7 @@ class TrafficCounts:
         self.requests += 1
         self.errors += code >= 500
         self._usage.add(caller, version if code == 200 else 0, rows if code == 200 else 0, failed=code >= 500)
+        self._minutes.add(version, took, answered=code == 200, failed=code >= 500)
         self._lately.add()
 
     def _counter_of(self, version: int, code: int, caller: str) -> Counter:

@@ -12,6 +12,7 @@ from ..core.base import read_input
 from ..core.candidate import CandidateState, SplitChange
 from ..core.cluster import Problem, Receipt
 from ..core.errors import Conflict, InvalidInput, Unavailable
+from ..core.history import ServiceHistory
 from ..core.retraining import Retraining
 from ..core.service import ServiceState
 from ..core.window import Window
@@ -369,6 +370,18 @@ class Service:
     def windows(self) -> list[Window]:
         """What was counted, in windows that are over, the first first. Raises as `watch`."""
         return _call(hosting_of(self._place).windows(self.name))
+
+    def history(self, hours: float = 24.0) -> ServiceHistory:
+        """What became of it in the last hours, as of a minute ago: how much it was asked, how long its answers took,
+        how what it is asked has changed, and what was done to it. Raises as `watch`.
+
+        Parameters
+        ----------
+        hours : 192 at most.
+        """
+        from .history import history_of
+
+        return _call(history_of(self.name, hours * 3600.0))
 
     @property
     def receipt(self) -> Receipt | None:

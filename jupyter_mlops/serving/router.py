@@ -38,6 +38,7 @@ from .doorman import Doorman
 from .frames import AskedHead, Frame
 from .front import FrontServer
 from .hindsight import Hindsight
+from .minutes import MinuteCounts
 from .rollout import Rollout
 from .tensors import metadata
 from .traffic import Traffic
@@ -73,8 +74,8 @@ class ServiceRouter:
         self, folder: ServiceFolder, host: str = _HOST, linger: Seconds = 0.0, decisions: Decisions | None = None
     ) -> None:
         self._folder, self._host, self._linger = folder, host, linger
-        self._usage = CallerCounts(folder.usage, say)
-        self.counts = TrafficCounts(folder.name, self._usage)
+        self._usage, self._minutes = CallerCounts(folder.usage, say), MinuteCounts(folder.traffic, say)
+        self.counts = TrafficCounts(folder.name, self._usage, self._minutes)
         self._traffic, self._watching, self._doorman = Traffic(), Watching(folder, say), Doorman(folder, say)
         self._changeover = Changeover(folder, self._traffic, self._watching, self._write)
         self._hindsight = Hindsight(folder, say)
@@ -173,7 +174,7 @@ class ServiceRouter:
             return False
         follows, tends = loop.create_task(self._follow()), loop.create_task(self._tend())
         watches, tries = loop.create_task(self._watch()), loop.create_task(self._rollout.run())
-        keeps = loop.create_task(self._usage.run(self._end))
+        keeps = [loop.create_task(each.run(self._end)) for each in (self._usage, self._minutes)]
         await self._end.wait()
         await end_tasks(follows, tries)
         if self._linger and self._traffic.stable is not None:
@@ -185,8 +186,9 @@ class ServiceRouter:
         await self._changeover.end()
         await self._watching.look()
         await self._watching.log(last=True)
-        await keeps
+        await asyncio.gather(*keeps)
         await self._usage.keep()
+        await self._minutes.close()
         self._stopped, self._stopped_at = True, time.time()
         self._write()
         return self._problem is None

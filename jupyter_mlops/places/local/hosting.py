@@ -28,6 +28,7 @@ from ...core.formats import FORMAT
 from ...core.label import JoinedLabels
 from ...core.performance import Performance
 from ...core.service import PATIENCE, ServiceSpec, ServiceState, unreadable_service
+from ...core.traffic import TrafficMinute
 from ...core.window import Window
 from ...home.owner import me
 from ...home.request_files import LoggedPiece
@@ -126,6 +127,10 @@ class LocalHosting(Hosting):
     async def usage(self, name: str) -> list[CallerDay]:
         """As in `Hosting`."""
         return await asyncio.to_thread(_usage, _named(name))
+
+    async def traffic(self, name: str, since: Time) -> list[TrafficMinute]:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: _named(name).traffic.since(since, time.time()))
 
     async def watch(self, name: str) -> ServiceWatch | None:
         """As in `Hosting`."""

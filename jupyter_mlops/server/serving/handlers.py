@@ -147,6 +147,18 @@ class CallersHandler(QuietHandler):
         self.reply(await self.services.serving.callers(name))
 
 
+class ServiceHistoryHandler(QuietHandler):
+    """What became of a service in the last hours."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """How much it was asked, how what it is asked has changed, and what was done to it."""
+        self.reply(await self.services.serving.history(name, self.get_argument("seconds", "86400")))
+
+
 class LabelsHandler(Handler):
     """What turned out to be true of what a service has answered."""
 
@@ -201,6 +213,7 @@ HANDLERS = [
     (r"services/([^/]+)/watch", WatchHandler),
     (r"services/([^/]+)/performance", PerformanceHandler),
     (r"services/([^/]+)/callers", CallersHandler),
+    (r"services/([^/]+)/history", ServiceHistoryHandler),
     (r"services/([^/]+)/labels", LabelsHandler),
     (r"services/([^/]+)/forget", ForgetHandler),
     (r"services/([^/]+)/try", TryHandler),

@@ -15,6 +15,7 @@ from ...core.base import Seconds, read_request
 from ...core.callers import ServiceCallers
 from ...core.candidate import CandidateState, SplitChange, SplitEnd
 from ...core.errors import InvalidInput, Unavailable
+from ...core.history import ServiceHistory
 from ...core.label import JoinedLabels, words_of
 from ...core.performance import Performance, performance_words
 from ...core.retraining import Retraining
@@ -154,6 +155,16 @@ class ServiceManager:
         """Who calls a service, as far as that is known; raises `UnknownService`, `Unreadable`."""
         state = await find_service(name)
         return await callers_of(state.place, name)
+
+    async def history(self, name: str, seconds: str) -> ServiceHistory:
+        """What became of a service in the last so many seconds; raises as `history_of`."""
+        from ...serving.history import history_of  # numpy: not at the server's start
+
+        try:
+            span = float(seconds)
+        except ValueError:
+            raise InvalidInput("There is no such history", f"{seconds!r:.60} is no number of seconds", "") from None
+        return await history_of(name, span)
 
     async def label(self, name: str, labels: Any) -> JoinedLabels:
         """Join labels to what a service has answered: records with `id` and `label`, or a table of id → label.

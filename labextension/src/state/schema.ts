@@ -23,6 +23,7 @@ export interface Schemas {
   RunState: RunState;
   Sample: Sample;
   ServiceCallers: ServiceCallers;
+  ServiceHistory: ServiceHistory;
   ServiceWatch: ServiceWatch;
   Settings: Settings;
   Snapshot: Snapshot;
@@ -1573,6 +1574,48 @@ export interface CallerDay {
   requests: number;
   rows: number;
   versions: number[];
+}
+/**
+ * A stretch of time of a service.
+ *
+ * `step` is how many seconds a point of `traffic` stands for, and `counted` whether its place tells that. `drift` is
+ * of those features that have changed most, and `deeds` are the lines of the trail that changed who answers.
+ */
+export interface ServiceHistory {
+  counted: boolean;
+  deeds: TrailEntry[];
+  drift: DriftPoint[];
+  since: number;
+  step: number;
+  traffic: TrafficPoint[];
+  until: number;
+}
+/**
+ * How a feature, or the answers of a version, compared with the baseline in a window that is over.
+ *
+ * `psi` and `noise` are as in `FeatureDrift`.
+ */
+export interface DriftPoint {
+  answers: boolean;
+  name: string;
+  noise: number | null;
+  psi: number | null;
+  since: number;
+  state: 'same' | 'changed' | 'unsure';
+  until: number;
+  version: number;
+}
+/**
+ * What one version answered in a stretch of time: half of its answers took `middle` seconds at most, and 95 of 100
+ * took `slow`.
+ */
+export interface TrafficPoint {
+  at: number;
+  errors: number;
+  middle: number | null;
+  requests: number;
+  slow: number | null;
+  version: number;
 }
 /**
  * How what a service is asked, and answers, compares with its version's baseline.
