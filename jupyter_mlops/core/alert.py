@@ -152,7 +152,8 @@ def alarm_of(service: str, alerts: Sequence[Alert]) -> Problem | None:
         return None
     asked = list(dict.fromkeys(each.feature for each in alarms if not each.answers))
     too = ", and so have its answers" if any(each.answers for each in alarms) else ""
-    told = list(dict.fromkeys(f"{'its answers' if each.answers else each.feature}: {each.words}" for each in alarms))
+    alone = len({(each.feature, each.answers) for each in alarms}) == 1  # it is named already
+    told = list(dict.fromkeys(each.words if alone else f"{_name(each)}: {each.words}" for each in alarms))
     more = [f"and {len(told) - _NAMED:,} more"] if len(told) > _NAMED else []
     return Problem(
         what=f"What {service} is asked has changed since its version was made: {first_of(asked, _NAMED)}{too}"
@@ -161,6 +162,10 @@ def alarm_of(service: str, alerts: Sequence[Alert]) -> Problem | None:
         why="; ".join([*told[:_NAMED], *more]),
         todo=_remedy(alarms),
     )
+
+
+def _name(alert: Alert) -> str:
+    return "its answers" if alert.answers else alert.feature
 
 
 def _remedy(alarms: Sequence[Alert]) -> str:

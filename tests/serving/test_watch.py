@@ -91,7 +91,7 @@ def test_a_watch_is_a_table_with_what_has_changed_first() -> None:
     watch = ServiceWatch(baseline=400, rows_of="valid", open=Window(rows=1200), features=features, alerts=[alarm])
     lines = watch_table("churn", watch).splitlines()
     assert lines[0] == "churn: 1 of 49 features changed: age (1,200 rows, compared with 400 of valid)"
-    assert lines[1].startswith("! What churn is asked has changed since its version was made: age: age: PSI 0.31.")
+    assert lines[1].startswith("! What churn is asked has changed since its version was made: age: PSI 0.31.")
     assert [line.split()[:3] for line in lines[3:5]] == [["age", "changed", "0.31"], ["its", "answers", "cannot"]]
     assert len(lines) == 3 + 40 + 1 and lines[-1] == "… and 10 more"
 
