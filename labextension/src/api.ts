@@ -24,6 +24,7 @@ import {
   RunState,
   Sample,
   ServiceCallers,
+  ServiceHistory,
   ServiceState,
   ServiceWatch,
   Settings,
@@ -186,6 +187,8 @@ export interface IApi {
   serviceExample(name: string): Promise<unknown[]>;
   /** How what a service is asked, and answers, compares with its version's baseline. */
   watchService(name: string): Promise<ServiceWatch>;
+  /** How much a service was asked in the last `seconds`, how that has changed, and what was done to it. */
+  serviceHistory(name: string, seconds: number): Promise<ServiceHistory>;
   /** How good a service's version is at what it is asked. */
   servicePerformance(name: string): Promise<Performance>;
   /** What a service answers to rows: the status of HTTP, and what it said. */
@@ -376,6 +379,10 @@ export class Api implements IApi {
 
   watchService(name: string): Promise<ServiceWatch> {
     return this._ask(at('services', name, 'watch'));
+  }
+
+  serviceHistory(name: string, seconds: number): Promise<ServiceHistory> {
+    return this._ask(`${at('services', name, 'history')}?seconds=${seconds}`);
   }
 
   servicePerformance(name: string): Promise<Performance> {

@@ -57,8 +57,8 @@ export namespace CommandIDs {
   export const deployModel = 'jupyter-mlops:model-deploy';
   /** Ask `service` something, in a dialog. */
   export const tryService = 'jupyter-mlops:service-try';
-  /** Show how what `service` is asked compares with its version's baseline, in a dialog. */
-  export const watchService = 'jupyter-mlops:service-watch';
+  /** Open the details of `service` in a tab. */
+  export const openService = 'jupyter-mlops:service-open';
   /** Show how the version that `service` tries compares with the one that serves, in a dialog. */
   export const compareService = 'jupyter-mlops:service-compare';
   /** Ask whether the version that `service` tries is to serve. */

@@ -5,6 +5,7 @@ import { details } from './plugins/details';
 import { models } from './plugins/models';
 import { notebook } from './plugins/notebook';
 import { notices } from './plugins/notices';
+import { services } from './plugins/services';
 import { settings } from './plugins/settings';
 import { sidebar } from './plugins/sidebar';
 import { sweeps } from './plugins/sweeps';
@@ -20,6 +21,7 @@ export default [
   curves,
   sweeps,
   models,
+  services,
   dashboards,
   notebook,
   notices,

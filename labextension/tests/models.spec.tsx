@@ -214,7 +214,7 @@ describe('The details of a model', () => {
     expect(find('gates-word', champion).textContent).toBe('✗ accuracy');
     expect(champion.querySelector('[data-mlops="promote"]')).toBeNull();
     expect(find('trail-entry').textContent).toContain(
-      'churn@1 promoted despite its gatesthe first✗ accuracy: 0.7, at least 0.8'
+      'promoted churn@1 despite its gatesthe first✗ accuracy: 0.7, at least 0.8'
     );
     find('version-run', champion).click();
     expect(stage.executed).toEqual([[CommandIDs.openRun, { run: 'aaaaaaaaaaaa' }]]);

@@ -16,6 +16,7 @@ import {
   RunState,
   Performance,
   ServiceCallers,
+  ServiceHistory,
   ServiceWatch,
   Settings,
   TrialsView,
@@ -86,6 +87,15 @@ export class TestApi implements IApi {
   /** What a service's watch is. */
   callers: ServiceCallers = { callers: [], words: '', counted: true };
   watched = null as never as ServiceWatch;
+  past: ServiceHistory = {
+    since: 0,
+    until: 0,
+    step: 60,
+    counted: true,
+    traffic: [],
+    drift: [],
+    deeds: []
+  };
   performed: Performance = {
     format: 1,
     version: 0,
@@ -161,6 +171,7 @@ export class TestApi implements IApi {
   stopService = (...args: [string]) => this._answer('stopService', args, service());
   serviceExample = (...args: [string]) => this._answer('serviceExample', args, this.rows);
   watchService = (...args: [string]) => this._answer('watchService', args, this.watched);
+  serviceHistory = (...args: [string, number]) => this._answer('serviceHistory', args, this.past);
   servicePerformance = (...args: [string]) =>
     this._answer('servicePerformance', args, this.performed);
   tryService = (...args: [string, unknown]) => this._answer('tryService', args, this.heard);

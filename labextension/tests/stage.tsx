@@ -56,7 +56,7 @@ export class Stage {
       CommandIDs.openTrials,
       CommandIDs.deployModel,
       CommandIDs.tryService,
-      CommandIDs.watchService,
+      CommandIDs.openService,
       CommandIDs.compareService,
       CommandIDs.promoteService,
       CommandIDs.rollBackService,

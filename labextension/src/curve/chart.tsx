@@ -2,14 +2,15 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import React, { useEffect, useMemo, useRef } from 'react';
 import type uPlot from 'uplot';
 
-import { faded, IPalette, Plot, Plotter } from '../cluster/plot';
+import { faded, Plot, Plotter } from '../cluster/plot';
 import { useMlops } from '../state/hooks';
 import { CurveData } from '../state/schema';
 import { number, significant } from '../words/number';
 import { drawn, facts, ICurves, IDrawn, IGroup } from './data';
+import { drawMarks, IMark } from './marks';
 
-/** Tokens of Lab's colours, one for each run; the first is that of what is busy. */
-const COLORS = [
+/** Tokens of Lab's colours, one for each line; the first is that of what is busy. */
+export const COLORS = [
   '--jp-brand-color1',
   '--jp-warn-color1',
   '--jp-success-color1',
@@ -17,14 +18,15 @@ const COLORS = [
   '--jp-error-color1',
   '--jp-info-color1'
 ];
-/** Lines of several runs are told apart without colours, too. */
-const DASHES: (number[] | undefined)[] = [undefined, [6, 3], [2, 3], [8, 3, 2, 3], [12, 4], [1, 4]];
-
-/** A step that means something: an attempt begins there, or a checkpoint was made. */
-export interface IMark {
-  step: number;
-  words: string;
-}
+/** Lines are told apart without colours, too. */
+export const DASHES: (number[] | undefined)[] = [
+  undefined,
+  [6, 3],
+  [2, 3],
+  [8, 3, 2, 3],
+  [12, 4],
+  [1, 4]
+];
 
 /** How a chart is drawn. */
 export interface ILook {
@@ -251,33 +253,3 @@ const latest: uPlot.Series.Value = (chart, _, series, index) => {
   const value = column[at];
   return typeof value !== 'number' ? '–' : series === 0 ? number(value) : significant(value, 4);
 };
-
-function drawMarks(chart: uPlot, marks: readonly IMark[], colors: IPalette, small: boolean): void {
-  const { ctx, bbox, scales } = chart;
-  const { min = 0, max = 0 } = scales.x;
-  const ratio = devicePixelRatio || 1;
-  ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = colors.text;
-  ctx.font = `${10 * ratio}px sans-serif`;
-  ctx.setLineDash([3 * ratio, 3 * ratio]);
-  let free = -Infinity;
-  for (const { step, words } of [...marks].sort((a, b) => a.step - b.step)) {
-    if (step < min || step > max) {
-      continue;
-    }
-    const x = chart.valToPos(step, 'x', true);
-    ctx.globalAlpha = small ? 0.35 : 0.6;
-    ctx.beginPath();
-    ctx.moveTo(x, bbox.top);
-    ctx.lineTo(x, bbox.top + bbox.height);
-    ctx.stroke();
-    ctx.globalAlpha = 1;
-    const width = ctx.measureText(words).width;
-    const from = Math.max(bbox.left, Math.min(x - width / 2, bbox.left + bbox.width - width));
-    if (!small && from > free) {
-      ctx.fillText(words, from, bbox.top - 3 * ratio);
-      free = from + width + 6 * ratio;
-    }
-  }
-  ctx.restore();
-}

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
 
 import { asProblem } from '../request';
+import { useMlops } from '../state/hooks';
 import { Problem } from '../state/schema';
 
 /** Something that was asked of the server for a view. */
@@ -28,4 +29,19 @@ export function useFetched<T>(key: string, ask: () => Promise<T>): IFetched<T> {
     // eslint-disable-next-line react-hooks/exhaustive-deps -- `key` stands for what `ask` closes over
   }, [key]);
   return fetched;
+}
+
+/** How often something is to have been looked at by now: once more every `period` milliseconds in which it can be seen. */
+export function useLooks(period: number): number {
+  const { gate } = useMlops();
+  const [looks, setLooks] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (gate.open) {
+        setLooks(number => number + 1);
+      }
+    }, period);
+    return () => clearInterval(timer);
+  }, [gate, period]);
+  return looks;
 }

@@ -18,7 +18,7 @@ export function Trail({ entries }: { entries: readonly TrailEntry[] }): JSX.Elem
             {[entry.actor.name, door(trans, entry.actor.how)].filter(Boolean).join(', ')}
           </span>
           <span className="jp-mlops-trail-what">
-            <strong>{entry.object}</strong> {deed(trans, entry)}
+            {deed(trans, entry)}
             {entry.why && <q>{entry.why}</q>}
             {entry.gates
               .filter(gate => !gate.passed)

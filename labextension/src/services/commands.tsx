@@ -17,7 +17,6 @@ import { versionName } from '../words/model';
 import { CompareView } from './compare';
 import { DecideForm, Decision } from './decide';
 import { TryForm } from './try';
-import { WatchView } from './watch';
 import { How, waysToServe } from './ways';
 import { Where, whereToServe } from './where';
 
@@ -59,14 +58,6 @@ export function addServiceCommands(
     caption: trans.__('Ask a service something, beginning with its version’s example'),
     describedBy: takes({ service: 'string' }),
     execute: onService(openForm)
-  });
-  commands.addCommand(CommandIDs.watchService, {
-    label: trans.__('Watch a Service…'),
-    caption: trans.__(
-      'How what a service is asked compares with what its version was made with, and how good it is'
-    ),
-    describedBy: takes({ service: 'string' }),
-    execute: onService(openWatch)
   });
   commands.addCommand(CommandIDs.compareService, {
     label: trans.__('Compare the Versions of a Service…'),
@@ -124,7 +115,8 @@ async function pickHow(
   return (await choose(trans, title, offered, each => each.words, ''))?.how ?? null;
 }
 
-async function pickService(
+/** The name of the service that somebody picks; undefined when none is. */
+export async function pickService(
   store: Store,
   trans: TranslationBundle,
   among: (service: ServiceState) => boolean,
@@ -140,16 +132,6 @@ function isReady(service: ServiceState): boolean {
 
 function triesOne(service: ServiceState): boolean {
   return isTried(service.candidate);
-}
-
-function openWatch(
-  commands: CommandRegistry,
-  store: Store,
-  trans: TranslationBundle,
-  service: string
-): Promise<void> {
-  const title = trans.__('Watch %1', service);
-  return openTable(commands, store, trans, title, <WatchView service={service} />);
 }
 
 function openComparison(
@@ -170,6 +152,7 @@ async function openTable(
   table: JSX.Element
 ): Promise<void> {
   const gate = new Gate(store);
+  gate.open = true;
   const dialog = new Dialog({
     title,
     body: ReactWidget.create(<Provide context={{ store, gate, commands, trans }}>{table}</Provide>),

@@ -1,9 +1,9 @@
 import { TranslationBundle } from '@jupyterlab/translation';
-import React, { useEffect, useState } from 'react';
+import React, { useState } from 'react';
 
 import { Button } from '../controls/button';
 import { ProblemLine } from '../controls/problem';
-import { useFetched } from '../details/fetched';
+import { useFetched, useLooks } from '../details/fetched';
 import { asProblem } from '../request';
 import { useMlops, useSelector } from '../state/hooks';
 import { CandidateState, Comparison, Problem, ServiceState } from '../state/schema';
@@ -27,11 +27,7 @@ const EVERY = 5000;
 export function CompareView({ service: name }: { service: string }): JSX.Element {
   const { store, trans } = useMlops();
   const service = useSelector(state => state.services.find(each => each.name === name));
-  const [look, setLook] = useState(0);
-  useEffect(() => {
-    const timer = setInterval(() => setLook(number => number + 1), EVERY);
-    return () => clearInterval(timer);
-  }, []);
+  const look = useLooks(EVERY);
   const asked = useFetched(`${name} ${look}`, () => store.api.serviceCandidate(name));
   const candidate = asked.value?.candidate ?? service?.candidate ?? null;
   return (

@@ -1,6 +1,6 @@
-import { Clipboard, Dialog, showDialog } from '@jupyterlab/apputils';
-import { copyIcon, stopIcon } from '@jupyterlab/ui-components';
-import React, { memo, useMemo, useState } from 'react';
+import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { stopIcon } from '@jupyterlab/ui-components';
+import React, { memo, useMemo } from 'react';
 
 import { report } from '../ask';
 import { CommandIDs } from '../commands';
@@ -12,6 +12,7 @@ import { ServiceState } from '../state/schema';
 import { canRollBack, isTried, rollBackLabel } from '../words/candidate';
 import { matchesService } from '../words/match';
 import { servedVersion, serviceInfo } from '../words/service';
+import { Address } from './address';
 import { CandidateRow } from './candidate';
 import { Missed } from './missed';
 import { RetrainButton, RetrainingLine } from './retraining';
@@ -75,9 +76,9 @@ const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Eleme
         <button
           type="button"
           className="jp-mlops-name"
-          title={trans.__('The model %1 of the service %2', model, name)}
-          onClick={() => void commands.execute(CommandIDs.openModel, { model })}
-          data-mlops="service-model"
+          title={trans.__('What %1 is asked, how long it takes, and how good it is', name)}
+          onClick={() => void commands.execute(CommandIDs.openService, { service: name })}
+          data-mlops="service-open"
         >
           <span>{name}</span>
           <span className="jp-mlops-version">
@@ -92,16 +93,6 @@ const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Eleme
       <div className="jp-mlops-service-row">
         {isReady && <Address address={address} />}
         <span className="jp-mlops-service-buttons">
-          {isReady && (
-            <Button
-              label={trans.__('How what %1 is asked compares with the baseline', name)}
-              popup="dialog"
-              onClick={() => commands.execute(CommandIDs.watchService, { service: name })}
-              handle="service-watch"
-            >
-              {trans.__('watch…')}
-            </Button>
-          )}
           {isReady && (
             <Button
               label={trans.__('Ask %1 something', name)}
@@ -148,26 +139,3 @@ const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Eleme
     </li>
   );
 });
-
-/** Where callers find it, to be copied. */
-function Address({ address }: { address: string }): JSX.Element {
-  const { trans } = useMlops();
-  const [isCopied, setCopied] = useState(false);
-  return (
-    <span className="jp-mlops-address">
-      <code className="jp-mlops-code" title={address} data-mlops="service-address">
-        {address.replace('http://', '')}
-      </code>
-      <Button
-        icon={copyIcon}
-        label={trans.__('Copy the address %1', address)}
-        onClick={() => {
-          Clipboard.copyToSystem(address);
-          setCopied(true);
-        }}
-        handle="copy"
-      />
-      <span role="status">{isCopied && trans.__('copied')}</span>
-    </span>
-  );
-}

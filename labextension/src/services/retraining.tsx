@@ -2,9 +2,11 @@ import { Dialog, showDialog } from '@jupyterlab/apputils';
 import React from 'react';
 
 import { report } from '../ask';
+import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
-import { useMlops } from '../state/hooks';
+import { useMlops, useSelector } from '../state/hooks';
 import { ServiceState } from '../state/schema';
+import { versionName } from '../words/model';
 
 interface IRetrainingProps {
   service: ServiceState;
@@ -46,21 +48,37 @@ export function RetrainButton({ service }: IRetrainingProps): JSX.Element | null
 
 /** How a service's last retraining goes, or what came of it; nothing where there is nothing to say. */
 export function RetrainingLine({ service }: IRetrainingProps): JSX.Element | null {
-  const { trans } = useMlops();
-  const { retraining } = service;
+  const { commands, trans } = useMlops();
+  const { model, version, retraining } = service;
+  const champion = useSelector(state => state.models.find(each => each.name === model)?.champion);
   if (!retraining) {
     return null;
   }
   const { words, log, phase } = retraining;
+  const serves = retraining.version > 0 && retraining.version === version;
   return (
-    <p
-      className="jp-mlops-hint"
-      role="status"
-      title={log && trans.__('What it printed: %1', log)}
-      data-mlops="service-retraining"
-      data-phase={phase}
-    >
-      {words}
-    </p>
+    <div className="jp-mlops-service-row">
+      <p
+        className="jp-mlops-retraining"
+        role="status"
+        title={log && trans.__('What it printed: %1', log)}
+        data-mlops="service-retraining"
+        data-phase={phase}
+      >
+        {words}
+      </p>
+      {serves && champion !== version && (
+        <span className="jp-mlops-service-buttons">
+          <Button
+            label={trans.__('Make %1 the champion', versionName(model, version))}
+            popup="dialog"
+            onClick={() => commands.execute(CommandIDs.promoteModel, { model, version })}
+            handle="promote"
+          >
+            {trans.__('promote…')}
+          </Button>
+        </span>
+      )}
+    </div>
   );
 }

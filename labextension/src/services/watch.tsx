@@ -1,53 +1,22 @@
 import { TranslationBundle } from '@jupyterlab/translation';
-import React, { useEffect, useState } from 'react';
+import React from 'react';
 
 import { ProblemLine } from '../controls/problem';
-import { useFetched } from '../details/fetched';
-import { useMlops } from '../state/hooks';
 import { Alert, FeatureDrift, ServiceWatch } from '../state/schema';
 import { decimals, number } from '../words/number';
 import { sentence } from '../words/word';
-import { PerformanceTable } from './performance';
 import { Scrolled } from './scrolled';
-
-/** Milliseconds between two looks: as often as a service compares. */
-const EVERY = 5000;
 
 /** Features that are shown: those that have changed most. */
 const MOST = 200;
 
-/**
- * How what a service is asked, and answers, compares with its version's baseline, and how good the answers are. It is
- * looked at again and again.
- */
-export function WatchView({ service }: { service: string }): JSX.Element {
-  const { store, trans } = useMlops();
-  const [look, setLook] = useState(0);
-  useEffect(() => {
-    const timer = setInterval(() => setLook(number => number + 1), EVERY);
-    return () => clearInterval(timer);
-  }, []);
-  const key = `${service} ${look}`;
-  const asked = useFetched(key, () => store.api.watchService(service));
-  const good = useFetched(key, () => store.api.servicePerformance(service));
-  return (
-    <div className="jp-mlops-watch" data-mlops="watch">
-      {asked.problem && <ProblemLine problem={asked.problem} />}
-      {asked.value && <Compared watch={asked.value} trans={trans} />}
-      {!asked.problem && good.problem && <ProblemLine problem={good.problem} />}
-      {good.value && (
-        <PerformanceTable performance={good.value} now={Date.now() / 1000} trans={trans} />
-      )}
-    </div>
-  );
-}
-
-interface IComparedProps {
+interface IWatchProps {
   watch: ServiceWatch;
   trans: TranslationBundle;
 }
 
-function Compared({ watch, trans }: IComparedProps): JSX.Element {
+/** How what a service is asked, and answers, compares with its version's baseline. */
+export function WatchTable({ watch, trans }: IWatchProps): JSX.Element {
   if (watch.problem) {
     return <ProblemLine problem={watch.problem} />;
   }

@@ -27,6 +27,8 @@ export interface IContext {
  */
 export interface IGate {
   readonly state: IState;
+  /** Whether anything comes through now. */
+  readonly open: boolean;
   subscribe(listener: () => void): () => void;
 }
 

@@ -59,28 +59,31 @@ export function gateNames(trans: TranslationBundle, rules: GateRules): string[] 
   ].filter((name): name is string => !!name);
 }
 
-/** What was done, in words. */
+/** What was done to what, in words that follow who did it. */
 export function deed(trans: TranslationBundle, entry: TrailEntry): string {
+  const { object, service, before, after } = entry;
   const words: Record<TrailEntry['verb'], string> = {
-    saved: trans.__('saved'),
-    promoted: entry.override ? trans.__('promoted despite its gates') : trans.__('promoted'),
-    refused: trans.__('not promoted'),
-    ruled: trans.__('set the gates'),
-    checked: trans.__('looked up packages'),
-    described: trans.__('described: %1', entry.after),
-    'began to retrain': trans.__('began to retrain %1', entry.service),
-    "didn't retrain": trans.__('didn’t retrain %1', entry.service),
-    deployed: trans.__('deployed as %1', entry.service),
-    split: trans.__('given another share of %1: %2', entry.service, entry.after),
-    'went on': trans.__('went on in %1: %2', entry.service, entry.after),
-    'rolled back': trans.__('rolled back in %1', entry.service),
-    failed: trans.__('could not be deployed as %1', entry.service),
-    stopped: trans.__('stopped as %1', entry.service),
-    forgotten: trans.__('forgotten as %1', entry.service),
-    'forgot a key': trans.__('forgot a key’s requests in %1', entry.service),
-    'let in': trans.__('let %1 in to %2', entry.after, entry.service),
-    'shut out': trans.__('shut %1 out of %2', entry.before, entry.service),
-    other: trans.__('did something else')
+    saved: trans.__('saved %1', object),
+    promoted: entry.override
+      ? trans.__('promoted %1 despite its gates', object)
+      : trans.__('promoted %1', object),
+    refused: trans.__('didn’t promote %1', object),
+    ruled: trans.__('set the gates of %1', object),
+    checked: trans.__('looked up the packages of %1', object),
+    described: trans.__('described %1: %2', object, after),
+    'began to retrain': trans.__('began to retrain %1', service),
+    "didn't retrain": trans.__('didn’t retrain %1', service),
+    deployed: trans.__('deployed %1 as %2', object, service),
+    split: trans.__('gave %1 another share of %2: %3', object, service, after),
+    'went on': trans.__('went on with %1 in %2: %3', object, service, after),
+    'rolled back': trans.__('rolled back %1 in %2', object, service),
+    failed: trans.__('couldn’t deploy %1 as %2', object, service),
+    stopped: trans.__('stopped %1', service),
+    forgotten: trans.__('forgot %1', service),
+    'forgot a key': trans.__('forgot a key’s requests in %1', service),
+    'let in': trans.__('let %1 in to %2', after, service),
+    'shut out': trans.__('shut %1 out of %2', before, service),
+    other: trans.__('did something else to %1', object)
   };
   return wordOf(words, entry.verb);
 }
