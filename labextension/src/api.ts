@@ -58,6 +58,7 @@ export interface IDeployment {
 export interface ISplitChange {
   share?: number;
   paused?: boolean;
+  why?: string;
   /** What was wanted when that was asked: nothing is done where something else has been wanted since. */
   expected: string;
 }

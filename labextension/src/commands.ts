@@ -46,6 +46,10 @@ export namespace CommandIDs {
   export const forgetRun = 'jupyter-mlops:run-forget';
   /** Go to the cell that `run` came from. */
   export const revealRun = 'jupyter-mlops:run-reveal';
+  /** Go to the `cell` of a `notebook`. */
+  export const revealCell = 'jupyter-mlops:cell-reveal';
+  /** Put the line that saves what `run` made as a model below its cell. */
+  export const saveModel = 'jupyter-mlops:run-save-model';
   /** Show `run` in the sidebar, opened. */
   export const openRun = 'jupyter-mlops:run-open';
   /** Open the details of `model` in a tab. */
@@ -61,6 +65,8 @@ export namespace CommandIDs {
   export const openService = 'jupyter-mlops:service-open';
   /** Show how the version that `service` tries compares with the one that serves, in a dialog. */
   export const compareService = 'jupyter-mlops:service-compare';
+  /** Ask what share the version that `service` tries is to get. */
+  export const shareService = 'jupyter-mlops:service-share';
   /** Ask whether the version that `service` tries is to serve. */
   export const promoteService = 'jupyter-mlops:service-promote';
   /** Ask whether what `service` had before is to serve again. */

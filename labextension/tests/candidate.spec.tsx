@@ -6,6 +6,7 @@ import { MlopsError } from '../src/request';
 import { CompareView } from '../src/services/compare';
 import { DecideForm } from '../src/services/decide';
 import { ServiceSection } from '../src/services/list';
+import { ShareForm } from '../src/services/share';
 import { waysToServe } from '../src/services/ways';
 import { CandidateState, Comparison, ServiceState } from '../src/state/schema';
 import { candidate, NOW, service, snapshot } from './examples';
@@ -46,11 +47,13 @@ describe('A version that is tried, in the sidebar', () => {
     const parts = [...find('split').children].map(part => (part as HTMLElement).style.width);
     expect(parts).toEqual(['75%', '25%']);
     await stage.after(() => find('service-compare').click());
+    await stage.after(() => find('service-share').click());
     await stage.after(() => find('service-promote').click());
     await stage.after(() => find('service-roll-back').click());
     const given = { service: 'churn' };
     expect(stage.executed).toEqual([
       [CommandIDs.compareService, given],
+      [CommandIDs.shareService, given],
       [CommandIDs.promoteService, given],
       [CommandIDs.rollBackService, given]
     ]);
@@ -135,7 +138,6 @@ describe('The comparison of two versions', () => {
     await stage.after(() => stage.stream.say(snapshot({ services })));
     const share = find('split-share') as HTMLInputElement;
     expect(share.value).toBe('25');
-    expect((find('split-set') as HTMLButtonElement).disabled).toBe(true);
     fireEvent.change(share, { target: { value: '140' } });
     expect((find('split-set') as HTMLButtonElement).disabled).toBe(true);
     fireEvent.change(share, { target: { value: '40' } });
@@ -260,5 +262,29 @@ describe('How a version is deployed', () => {
     for (const others of [[], [service({ phase: 'stopped' })], [service({ version: 4 })]]) {
       expect(waysToServe(trans, others, 'churn', 4)).toEqual([{ words: '', how: {} }]);
     }
+  });
+});
+
+describe('Another share', () => {
+  it('is asked for with a reason, and refused where something else is wanted by now', async () => {
+    const stage = new Stage();
+    const tried = service({ candidate: candidate(), wanted: 'seen' });
+    const onClose = jest.fn();
+    stage.show(<ShareForm service={tried} candidate={candidate()} onClose={onClose} />);
+    expect((find('share-percent') as HTMLInputElement).value).toBe('25');
+    fireEvent.change(find('share-percent'), { target: { value: '120' } });
+    await stage.after(() => find('share-now').click());
+    expect(stage.api.asked).toEqual([]);
+    fireEvent.change(find('share-percent'), { target: { value: '40' } });
+    fireEvent.change(find('share-why'), { target: { value: 'to see more ' } });
+    stage.api.refusal = new MlopsError('Conflict', 'Somebody has changed it', '');
+    await stage.after(() => find('share-now').click());
+    expect(find('problem').textContent).toContain('Somebody has changed it');
+    expect(onClose).not.toHaveBeenCalled();
+    stage.api.refusal = null;
+    await stage.after(() => find('share-now').click());
+    const asked = { share: 0.4, why: 'to see more', expected: 'seen' };
+    expect(stage.api.asked[stage.api.asked.length - 1]).toEqual(['changeSplit', 'churn', asked]);
+    expect(onClose).toHaveBeenCalled();
   });
 });

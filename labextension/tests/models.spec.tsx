@@ -71,8 +71,8 @@ const version = (number: number, part: Partial<ModelVersion> = {}): ModelVersion
   made: {
     run: 'aaaaaaaaaaaa',
     run_name: 'train',
-    notebook: '',
-    cell: '',
+    notebook: '/home/ada/train.ipynb',
+    cell: 'c4',
     number: null,
     notebook_saved: null,
     unsaved: false,
@@ -217,12 +217,35 @@ describe('The details of a model', () => {
       'promoted churn@1 despite its gatesthe first✗ accuracy: 0.7, at least 0.8'
     );
     find('version-run', champion).click();
-    expect(stage.executed).toEqual([[CommandIDs.openRun, { run: 'aaaaaaaaaaaa' }]]);
+    find('version-cell', champion).click();
+    const { notebook, cell } = stage.api.modelView.model.versions.find(
+      each => each.number === 1
+    )!.made;
+    expect(stage.executed).toEqual([
+      [CommandIDs.openRun, { run: 'aaaaaaaaaaaa' }],
+      [CommandIDs.revealCell, { notebook, cell }]
+    ]);
     const asked = stage.api.asked.length;
     await stage.after(() =>
       stage.stream.change(2, { noun: 'models', id: '', value: [summary({ changed: 2 })] })
     );
     expect(stage.api.asked.slice(asked)).toEqual([['model', 'churn']]);
+  });
+});
+
+describe('Many versions', () => {
+  it('are folded after the newest, but for the champion', async () => {
+    const stage = new Stage();
+    const versions = Array.from({ length: 100 }, (_, index) => version(100 - index));
+    stage.api.modelView = modelView({ model: { ...modelView().model, versions } });
+    stage.show(<ModelDetails name="churn" />);
+    await stage.after(() => stage.stream.say(snapshot({ models: [summary()] })));
+    const shown = (): number => document.querySelectorAll('[data-mlops="version"]').length;
+    expect(shown()).toBe(21);
+    expect(find('all-versions').textContent).toBe('and 79 more');
+    await stage.after(() => find('all-versions').click());
+    expect(shown()).toBe(100);
+    expect(document.querySelector('[data-mlops="all-versions"]')).toBeNull();
   });
 });
 

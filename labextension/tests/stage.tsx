@@ -58,6 +58,9 @@ export class Stage {
       CommandIDs.tryService,
       CommandIDs.openService,
       CommandIDs.compareService,
+      CommandIDs.shareService,
+      CommandIDs.revealCell,
+      CommandIDs.saveModel,
       CommandIDs.promoteService,
       CommandIDs.rollBackService,
       'docmanager:open'

@@ -92,11 +92,22 @@ def test_a_version_is_seen_promoted_with_a_reason_and_served(page: Page, lab: La
     compare = page.locator("[data-mlops=compare]")
     expect(compare.locator("[data-mlops=comparison]").first).to_be_visible()
     assert_accessible(page, ".jp-mlops-watch-dialog")
-    compare.locator("[data-mlops=split-share]").fill("40")
-    compare.locator("[data-mlops=split-set]").click()
-    expect(candidate.locator("[data-mlops=split]")).to_have_attribute("data-share", "0.4")
+    for share in ("30", "20"):  # the second is of what the first has made
+        compare.locator("[data-mlops=split-share]").fill(share)
+        compare.locator("[data-mlops=split-set]").click()
+        expect(candidate.locator("[data-mlops=split]")).to_have_attribute("data-share", f"0.{share[0]}")
     expect(compare.locator("[data-mlops=split-resume]")).to_be_visible()  # who sets a share stops it
-    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    page.keyboard.press("Escape")  # from the button, which has kept the keyboard
+    expect(compare).to_have_count(0)
+    candidate.locator("[data-mlops=service-share]").click()
+    dialog = page.locator("[data-mlops=share-dialog]")
+    expect(dialog.locator("[data-mlops=share-percent]")).to_be_focused()
+    assert_accessible(page, ".jp-mlops-dialog")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("40")
+    page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(candidate.locator("[data-mlops=split]")).to_have_attribute("data-share", "0.4")
     _decide(page, service, "service-roll-back", "too early")
     expect(candidate).to_have_attribute("data-phase", "back")  # told until something else is deployed
     expect(candidate).to_contain_text("taken back from 40")

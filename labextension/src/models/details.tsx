@@ -8,14 +8,19 @@ import { useFetched } from '../details/fetched';
 import { useMlops, useSelector } from '../state/hooks';
 import { ModelView } from '../state/schema';
 import { gateNames, loadCode, versionName } from '../words/model';
+import { number } from '../words/number';
 import { clock } from '../words/time';
 import { Trail } from './trail';
 import { Version } from './version';
+
+/** Versions that are shown at first: the newest, and the champion. */
+const MOST = 20;
 
 /** The details of a model: how it is used, its versions, its trail. Asked for anew when any of that has changed. */
 export function ModelDetails({ name }: { name: string }): JSX.Element {
   const { store, trans } = useMlops();
   const changed = useSelector(state => state.models.find(model => model.name === name)?.changed);
+  const [isWhole, setWhole] = useState(false);
   const { value: view, problem } = useFetched(`${name} ${changed}`, () => store.api.model(name));
   if (!view) {
     return problem ? (
@@ -26,8 +31,13 @@ export function ModelDetails({ name }: { name: string }): JSX.Element {
       <p className="jp-mlops-hint">{trans.__('Loading…')}</p>
     );
   }
-  const { versions, aliases } = view.model;
-  const first = aliases.champion ?? versions[0]?.number;
+  const { aliases } = view.model;
+  const all = view.model.versions;
+  const shown = all.filter(
+    ({ number, registered }, index) =>
+      isWhole || index < MOST || (number === aliases.champion && !registered)
+  );
+  const first = aliases.champion ?? all[0]?.number;
   return (
     <>
       <Summary view={view} />
@@ -37,7 +47,7 @@ export function ModelDetails({ name }: { name: string }): JSX.Element {
         {aliases.champion !== null && <Use name={name} />}
         <h3>{trans.__('Versions')}</h3>
         <ul data-mlops="versions">
-          {versions.map(version => (
+          {shown.map(version => (
             <Version
               key={`${version.registered} ${version.number}`}
               view={view}
@@ -46,6 +56,15 @@ export function ModelDetails({ name }: { name: string }): JSX.Element {
             />
           ))}
         </ul>
+        {shown.length < all.length && (
+          <Button
+            label={trans.__('Show all versions of %1', name)}
+            onClick={() => setWhole(true)}
+            handle="all-versions"
+          >
+            {trans.__('and %1 more', number(all.length - shown.length))}
+          </Button>
+        )}
         <h3>{trans.__('Trail')}</h3>
         <Trail entries={view.trail} />
       </div>

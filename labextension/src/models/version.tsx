@@ -134,7 +134,8 @@ function Facts(props: {
       measured(trans, value)
     ]),
     [trans.__('Saved'), `${clock(version.created, store.now())}, ${version.owner}`],
-    [trans.__('From run'), <FromRun version={version} />],
+    [trans.__('From run'), version.made.run && <FromRun version={version} />],
+    [trans.__('From notebook'), version.made.notebook && <FromCell version={version} />],
     [
       trans.__('Size'),
       trans._n(
@@ -147,8 +148,10 @@ function Facts(props: {
     [trans.__('Kind'), [version.flavor, version.task].filter(Boolean).join(', ')],
     [
       trans.__('Needs'),
-      trans.__(
-        'Python %1, %2 packages',
+      trans._n(
+        'Python %2, %3 package',
+        'Python %2, %3 packages',
+        Object.keys(version.packages).length,
         version.python,
         numeral(Object.keys(version.packages).length)
       )
@@ -178,13 +181,27 @@ function Facts(props: {
   );
 }
 
-/** Where it was made; a click leads to the run. */
+/** The cell that it was made in; a click leads there. */
+function FromCell({ version }: { version: ModelVersion }): JSX.Element {
+  const { commands, trans } = useMlops();
+  const { notebook, cell } = version.made;
+  return (
+    <button
+      type="button"
+      className="jp-mlops-link"
+      title={trans.__('Go to the cell in %1', notebook)}
+      onClick={() => void commands.execute(CommandIDs.revealCell, { notebook, cell })}
+      data-mlops="version-cell"
+    >
+      {notebook.split('/').pop()}
+    </button>
+  );
+}
+
+/** The run that made it; a click leads to it. */
 function FromRun({ version }: { version: ModelVersion }): JSX.Element {
   const { commands, trans } = useMlops();
-  const { run, run_name, notebook } = version.made;
-  if (!run) {
-    return <>{notebook ? trans.__('none; made in %1', notebook) : trans.__('none')}</>;
-  }
+  const { run, run_name } = version.made;
   return (
     <button
       type="button"

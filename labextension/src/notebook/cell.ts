@@ -49,6 +49,25 @@ export async function insertCode(
   return panel;
 }
 
+/** Put code into a new cell below the one that a run came from; where that is gone, as `insertCode`. */
+export async function insertBelow(
+  commands: CommandRegistry,
+  tracker: INotebookTracker,
+  documents: IDocumentManager,
+  origin: Origin,
+  code: string
+): Promise<void> {
+  const isThere = origin.notebook !== '' && (await revealCell(documents, origin));
+  const content = tracker.currentWidget?.content;
+  if (!isThere || !content) {
+    await insertCode(commands, tracker, code);
+    return;
+  }
+  NotebookActions.insertBelow(content);
+  content.activeCell!.model.sharedModel.setSource(code);
+  await content.scrollToCell(content.activeCell!);
+}
+
 async function newNotebook(commands: CommandRegistry): Promise<NotebookPanel | null> {
   return (await commands.execute('notebook:create-new', { activate: true })) ?? null;
 }
@@ -58,7 +77,10 @@ async function newNotebook(commands: CommandRegistry): Promise<NotebookPanel | n
  *
  * @returns false when the notebook has no such cell any more.
  */
-export async function revealCell(documents: IDocumentManager, origin: Origin): Promise<boolean> {
+export async function revealCell(
+  documents: IDocumentManager,
+  origin: Pick<Origin, 'notebook' | 'cell'>
+): Promise<boolean> {
   const panel = documents.openOrReveal(localPath(origin.notebook)) as NotebookPanel | undefined;
   if (!panel) {
     return false;

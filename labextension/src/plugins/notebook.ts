@@ -6,9 +6,10 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { choose, clusterOf, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
-import { connectNotebook, insertCode, revealCell } from '../notebook/cell';
-import { clientCode } from '../notebook/code';
+import { connectNotebook, insertBelow, insertCode, revealCell } from '../notebook/cell';
+import { clientCode, isSavable, saveCode } from '../notebook/code';
 import { panelFactory } from '../notebook/panel';
+import { Origin } from '../state/schema';
 import { isLive, newest, runOf, spelled } from '../state/state';
 import { IMlops } from '../tokens';
 import { DOMAIN } from './core';
@@ -74,11 +75,46 @@ export const notebook: JupyterFrontEndPlugin<void> = {
             run => run.name,
             trans.__('No run came from a notebook')
           ));
-        if (run && !(await revealCell(documents, run.origin))) {
-          Notification.info(
-            trans.__('%1 doesn’t have the cell of “%2” any more', run.origin.notebook, run.name),
-            { autoClose: 5000 }
-          );
+        if (run) {
+          await reveal(run.origin, run.name);
+        }
+      }
+    });
+
+    /** Go to a cell, and say where it is gone. */
+    const reveal = async (origin: Pick<Origin, 'notebook' | 'cell'>, of: string): Promise<void> => {
+      if (!(await revealCell(documents, origin))) {
+        const words = of
+          ? trans.__('%1 doesn’t have the cell of “%2” any more', origin.notebook, of)
+          : trans.__('%1 doesn’t have that cell any more', origin.notebook);
+        Notification.info(words, { autoClose: 5000 });
+      }
+    };
+
+    app.commands.addCommand(CommandIDs.revealCell, {
+      label: trans.__('Go to a Cell'),
+      describedBy: takes({ notebook: 'string', cell: 'string' }),
+      isVisible: () => false, // nobody knows a cell by its id
+      execute: async args =>
+        reveal({ notebook: String(args.notebook ?? ''), cell: String(args.cell ?? '') }, '')
+    });
+
+    app.commands.addCommand(CommandIDs.saveModel, {
+      label: trans.__('Save What a Run Made as a Model…'),
+      caption: trans.__('Put the line that saves it below the run’s cell'),
+      describedBy: takes({ run: 'string' }),
+      execute: async args => {
+        const run =
+          runOf(store.state, args.run as string) ??
+          (await choose(
+            trans,
+            trans.__('Save what which run made?'),
+            newest(store.state.runs.values(), run => run.id).filter(isSavable),
+            run => run.name,
+            trans.__('No run is done')
+          ));
+        if (run) {
+          await report(insertBelow(app.commands, tracker, documents, run.origin, saveCode(run)));
         }
       }
     });

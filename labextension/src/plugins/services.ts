@@ -29,7 +29,7 @@ export const services = tabsPlugin<ServiceWidget>(
         if (name !== undefined) {
           tabs.show(name, () => ({
             content: new ServiceWidget(context, name),
-            label: name,
+            label: trans.__('%1 service', name),
             caption: trans.__('Details of the service %1', name)
           }));
         }

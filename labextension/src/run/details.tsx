@@ -6,6 +6,7 @@ import { SmallCurves } from '../curve/small';
 import { Button } from '../controls/button';
 import { Log } from '../controls/log';
 import { Sizes } from '../ladder/sizes';
+import { isSavable } from '../notebook/code';
 import { SweepPart, useSweep } from '../sweep/details';
 import { sweepFacts } from '../sweep/facts';
 import { useFollow, useMlops, useSelector } from '../state/hooks';
@@ -116,6 +117,15 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
         >
           {trans.__('go to cell')}
         </Button>
+        {isSavable(run) && (
+          <Button
+            label={trans.__('Put the line that saves what it made as a model below its cell')}
+            onClick={() => commands.execute(CommandIDs.saveModel, { run: run.id })}
+            handle="save-model"
+          >
+            {trans.__('save as model…')}
+          </Button>
+        )}
         <Button
           label={trans.__('Save what it printed, its errors and values as a file')}
           onClick={() => void commands.execute(CommandIDs.downloadRun, { run: run.id })}

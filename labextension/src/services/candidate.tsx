@@ -48,6 +48,16 @@ export function CandidateRow({ service, candidate }: ICandidateProps): JSX.Eleme
               {trans.__('compare…')}
             </Button>
           )}
+          {isShown && candidate.way !== 'shadow' && (
+            <Button
+              label={trans.__('Give %1 another share', tried)}
+              popup="dialog"
+              onClick={() => commands.execute(CommandIDs.shareService, given)}
+              handle="service-share"
+            >
+              {trans.__('share…')}
+            </Button>
+          )}
           {isShown && (
             <>
               <Button

@@ -148,7 +148,11 @@ function timeLines(trans: TranslationBundle, model: string, history: ServiceHist
       label,
       color,
       faint: part === 'middle',
-      points: points.map(point => [point.at + step / 2, point[part]])
+      points: points.flatMap((point, index): [number, number | null][] => {
+        const isGap = index > 0 && point.at - points[index - 1].at > step; // nothing was asked
+        const here: [number, number | null] = [point.at + step / 2, point[part]];
+        return isGap ? [[point.at - step / 2, null], here] : [here];
+      })
     });
     return points.length === 0
       ? []
@@ -199,11 +203,13 @@ function goodLines(
 
 /** What was done, where it changed who answers. */
 function marksOf(trans: TranslationBundle, deeds: readonly TrailEntry[]): IMark[] {
-  return deeds.map(({ time, verb, object }) => {
+  return deeds.map(({ time, verb, object, after }) => {
     const version = `@${object.split('@')[1] ?? ''}`;
     const words: Partial<Record<TrailEntry['verb'], string>> = {
       failed: trans.__('%1 failed', version),
       'rolled back': trans.__('%1 back', version),
+      split: `${version} ${after.split(',')[0]}`,
+      'went on': `${version} ${after.split(',')[0]}`,
       stopped: trans.__('stopped')
     };
     return { step: time, words: words[verb] ?? version };

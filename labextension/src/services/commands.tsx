@@ -16,6 +16,7 @@ import { canRollBack, isTried } from '../words/candidate';
 import { versionName } from '../words/model';
 import { CompareView } from './compare';
 import { DecideForm, Decision } from './decide';
+import { ShareForm } from './share';
 import { TryForm } from './try';
 import { How, waysToServe } from './ways';
 import { Where, whereToServe } from './where';
@@ -64,6 +65,12 @@ export function addServiceCommands(
     caption: trans.__('How the version that is tried compares with the one that serves'),
     describedBy: takes({ service: 'string' }),
     execute: onService(openComparison, triesOne, noneTried)
+  });
+  commands.addCommand(CommandIDs.shareService, {
+    label: trans.__('Give the Version That a Service Tries Another Share…'),
+    caption: trans.__('Have the version that is tried answer more of the callers, or less'),
+    describedBy: takes({ service: 'string' }),
+    execute: onService(openShare, sharesOne, noneTried)
   });
   commands.addCommand(CommandIDs.promoteService, {
     label: trans.__('Promote the Version That a Service Tries…'),
@@ -134,6 +141,10 @@ function triesOne(service: ServiceState): boolean {
   return isTried(service.candidate);
 }
 
+function sharesOne({ candidate }: ServiceState): boolean {
+  return isTried(candidate) && candidate.way !== 'shadow';
+}
+
 function openComparison(
   commands: CommandRegistry,
   store: Store,
@@ -178,6 +189,24 @@ function openDecision(decision: Decision): typeof openForm {
       <DecideForm decision={decision} service={service} onClose={onClose} />
     ));
   };
+}
+
+/** Asks for another share; nothing where no version is tried any more. */
+async function openShare(
+  commands: CommandRegistry,
+  store: Store,
+  trans: TranslationBundle,
+  name: string
+): Promise<void> {
+  const service = store.state.services.find(each => each.name === name);
+  const candidate = service?.candidate ?? null;
+  if (!service || !isTried(candidate)) {
+    return;
+  }
+  const title = trans.__('The share of %1', versionName(service.model, candidate.version));
+  await openDialog(commands, store, trans, title, 'input', onClose => (
+    <ShareForm service={service} candidate={candidate} onClose={onClose} />
+  ));
 }
 
 async function openForm(

@@ -19,6 +19,7 @@ import { number } from '../words/number';
 import { sentence } from '../words/word';
 import { SplitBar } from './candidate';
 import { Scrolled } from './scrolled';
+import { shareOf, shareText } from './share';
 
 /** Milliseconds between two looks: as often as a service compares. */
 const EVERY = 5000;
@@ -106,6 +107,7 @@ function Compared({ service, candidate, trans }: IComparedProps): JSX.Element {
 /** A comparison, and below it what there is to say. */
 function ComparisonRow(props: { verdict: Comparison; trans: TranslationBundle }): JSX.Element {
   const { verdict, trans } = props;
+  const more = verdict.words.replace(`${verdict.state}: `, '');
   const hasNothing = verdict.state === 'no data' && verdict.words !== '';
   return (
     <tbody data-mlops="comparison" data-name={verdict.name} data-state={verdict.state}>
@@ -116,9 +118,9 @@ function ComparisonRow(props: { verdict: Comparison; trans: TranslationBundle })
         <td>{comparedValue(verdict.name, verdict.candidate)}</td>
         <td>{comparedRange(verdict)}</td>
       </tr>
-      {verdict.words && !hasNothing && (
+      {more && !hasNothing && (
         <tr className="jp-mlops-watch-words">
-          <td colSpan={5}>{verdict.words}</td>
+          <td colSpan={5}>{more}</td>
         </tr>
       )}
     </tbody>
@@ -146,15 +148,14 @@ function Split({
       setProblem(asProblem(error));
     }
   };
-  const shown = typed ?? String(Math.round(candidate.share * 1000) / 10);
-  const share = shown.trim() === '' ? NaN : Number(shown) / 100;
-  const isShare = share >= 0 && share <= 1;
+  const shown = typed ?? shareText(candidate);
+  const share = shareOf(shown);
   return (
     <form
       className="jp-mlops-split-form"
       onSubmit={event => {
         event.preventDefault();
-        if (isShare) {
+        if (share !== null) {
           void change({ share });
         }
       }}
@@ -168,7 +169,7 @@ function Split({
           max={100}
           step="any"
           value={shown}
-          aria-invalid={!isShare}
+          aria-invalid={share === null}
           onChange={event => setTyped(event.target.value)}
           data-mlops="split-share"
         />{' '}
@@ -176,8 +177,8 @@ function Split({
       </label>
       <Button
         label={trans.__('Give it this share; it stays there until it is told to go on')}
-        onClick={() => (isShare ? change({ share }) : undefined)}
-        disabled={!isShare || typed === null}
+        onClick={() => (share === null ? undefined : change({ share }))}
+        disabled={share === null}
         handle="split-set"
       >
         {trans.__('set')}

@@ -35,6 +35,9 @@ interface ITimeChartProps {
 
 const HEIGHT = 148;
 
+/** Lines of fewer points show each: one between two gaps couldn't be seen. */
+const FEW = 60;
+
 /** Seconds between two ticks. */
 const TICKS = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800];
 
@@ -114,7 +117,7 @@ function plotter(shown: React.MutableRefObject<ITimeChartProps>, timeLabel: stri
             incrs: TICKS,
             values: (_, moments, __, ___, step) => moments.map(moment => tick(moment, step))
           },
-          { ...axis, size: 56, values: (_, values) => values.map(words) }
+          { ...axis, size: 64, values: (_, values) => values.map(words) }
         ],
         scales: {
           x: { time: true, range: () => [shown.current.since, shown.current.until] },
@@ -135,7 +138,7 @@ function plotter(shown: React.MutableRefObject<ITimeChartProps>, timeLabel: stri
               stroke,
               width: dots ? 0 : 1.5,
               dash: DASHES[color % DASHES.length],
-              points: { show: dots ?? alone, size: 5, stroke, fill: stroke }
+              points: { show: dots ?? alone, size: 4, stroke, fill: stroke }
             };
           })
         ],
@@ -147,9 +150,8 @@ function plotter(shown: React.MutableRefObject<ITimeChartProps>, timeLabel: stri
   };
 }
 
-/** Points are seen where no line is: beside gaps. */
 function alone(chart: uPlot, series: number): boolean {
-  return Array.from(chart.data[series]).filter(value => typeof value === 'number').length < 3;
+  return Array.from(chart.data[series]).filter(value => typeof value === 'number').length < FEW;
 }
 
 function timeOf(seconds: number | null | undefined): string {

@@ -73,6 +73,17 @@ function parsed(text: string, trans: TranslationBundle): unknown {
   }
 }
 
-function asText(value: unknown): string {
-  return JSON.stringify(value, null, 1);
+/** JSON as people read it: an entry of a list in a line. */
+export function asText(value: unknown): string {
+  if (Array.isArray(value)) {
+    const lines = value.map(each => `  ${JSON.stringify(each)}`);
+    return lines.length > 0 ? `[\n${lines.join(',\n')}\n]` : '[]';
+  }
+  if (typeof value !== 'object' || value === null) {
+    return JSON.stringify(value);
+  }
+  const lines = Object.entries(value).map(
+    ([key, each]) => `  ${JSON.stringify(key)}: ${asText(each).replace(/\n/g, '\n  ')}`
+  );
+  return `{\n${lines.join(',\n')}\n}`;
 }

@@ -73,7 +73,9 @@ export function deed(trans: TranslationBundle, entry: TrailEntry): string {
     described: trans.__('described %1: %2', object, after),
     'began to retrain': trans.__('began to retrain %1', service),
     "didn't retrain": trans.__('didn’t retrain %1', service),
-    deployed: trans.__('deployed %1 as %2', object, service),
+    deployed: after.startsWith(`${object} `)
+      ? trans.__('deployed in %1: %2', service, after) // beside another version, and how
+      : trans.__('deployed %1 as %2', object, service),
     split: trans.__('gave %1 another share of %2: %3', object, service, after),
     'went on': trans.__('went on with %1 in %2: %3', object, service, after),
     'rolled back': trans.__('rolled back %1 in %2', object, service),
