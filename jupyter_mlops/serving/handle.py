@@ -11,7 +11,7 @@ from ..client.clusters.kernel import loop_thread
 from ..core.base import read_input
 from ..core.candidate import CandidateState, SplitChange
 from ..core.cluster import Problem, Receipt
-from ..core.errors import Conflict, InvalidInput, Unavailable
+from ..core.errors import Conflict, InvalidInput, MlopsError, Unavailable, UnknownService
 from ..core.history import ServiceHistory
 from ..core.retraining import Retraining
 from ..core.service import ServiceState
@@ -161,15 +161,22 @@ def services(all: bool = False) -> ServiceList[Service]:
 
 
 class Service:
-    """A service. Holds nothing but its name: it can be made, dropped and made again in any process."""
+    """A service. It can be made, dropped and made again in any process: it holds its name, and how it was seen last."""
 
     def __init__(self, state: ServiceState) -> None:
-        self.name, self._place = state.name, state.place
+        self.name, self._place, self._seen = state.name, state.place, state
 
     @property
     def state(self) -> ServiceState:
-        """The service now. Raises `UnknownService`."""
-        return as_told(_call(hosting_of(self._place).get(self.name)))
+        """The service now; where its place doesn't answer, as it was seen last, "unreachable", with the reason as its
+        problem. Raises `UnknownService`."""
+        try:
+            self._seen = as_told(_call(hosting_of(self._place).get(self.name)))
+        except UnknownService:
+            raise
+        except MlopsError as error:
+            return self._seen.model_copy(update={"phase": "unreachable", "problem": Problem.of(error), "rate": None})
+        return self._seen
 
     @property
     def address(self) -> str:
