@@ -183,7 +183,7 @@ export interface IApi {
   /** Stop a service; what it was asked is answered before. */
   stopService(name: string): Promise<ServiceState>;
   /** Have the notebook run that a service’s model comes from. */
-  retrainService(name: string): Promise<Retraining>;
+  retrainService(name: string, why: string): Promise<Retraining>;
   /** A few rows of the example of the version that a service has. */
   serviceExample(name: string): Promise<unknown[]>;
   /** How what a service is asked, and answers, compares with its version's baseline. */
@@ -370,8 +370,8 @@ export class Api implements IApi {
     return this._ask(at('services', name), 'DELETE');
   }
 
-  retrainService(name: string): Promise<Retraining> {
-    return this._ask(at('services', name, 'retrain'), 'POST', {});
+  retrainService(name: string, why: string): Promise<Retraining> {
+    return this._ask(at('services', name, 'retrain'), 'POST', { why });
   }
 
   async serviceExample(name: string): Promise<unknown[]> {

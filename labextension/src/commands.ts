@@ -69,6 +69,8 @@ export namespace CommandIDs {
   export const shareService = 'jupyter-mlops:service-share';
   /** Ask whether the version that `service` tries is to serve. */
   export const promoteService = 'jupyter-mlops:service-promote';
+  /** Ask whether the notebook is to run that the model of `service` comes from. */
+  export const retrainService = 'jupyter-mlops:service-retrain';
   /** Ask whether what `service` had before is to serve again. */
   export const rollBackService = 'jupyter-mlops:service-roll-back';
   /** Make a profile, or change the one named `profile`; or that of `run`, with the workers that would have done for it. */

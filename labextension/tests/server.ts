@@ -166,7 +166,8 @@ export class TestApi implements IApi {
     this._answer('rollBackService', args, service());
   serviceCandidate = (...args: [string]) =>
     this._answer('serviceCandidate', args, { candidate: this.compared });
-  retrainService = (...args: [string]) => this._answer('retrainService', args, retraining());
+  retrainService = (...args: [string, string]) =>
+    this._answer('retrainService', args, retraining());
   serviceCallers = (...args: [string]) => this._answer('serviceCallers', args, this.callers);
   stopService = (...args: [string]) => this._answer('stopService', args, service());
   serviceExample = (...args: [string]) => this._answer('serviceExample', args, this.rows);

@@ -2,11 +2,23 @@ import { fireEvent } from '@testing-library/react';
 import React from 'react';
 
 import { CommandIDs } from '../src/commands';
+import { MlopsError } from '../src/request';
 import { ServiceSection } from '../src/services/list';
+import { RetrainForm } from '../src/services/retraining';
 import { TryForm } from '../src/services/try';
 import { whereToServe } from '../src/services/where';
 import { serviceInfo } from '../src/words/service';
-import { cost, NOW, PLACES, profile, retraining, service, snapshot, view } from './examples';
+import {
+  candidate,
+  cost,
+  NOW,
+  PLACES,
+  profile,
+  retraining,
+  service,
+  snapshot,
+  view
+} from './examples';
 import { find, Stage, trans } from './stage';
 
 beforeEach(() => {
@@ -64,15 +76,21 @@ describe('A service with an alarm', () => {
     const stage = new Stage();
     stage.show(<ServiceSection wanted="" />);
     await stage.after(() => stage.stream.say(snapshot({ services: [service({ alarm })] })));
-    const answer = async (label: string): Promise<void> => {
-      await stage.after(() => find('service-retrain').click());
-      const buttons = [...document.querySelectorAll<HTMLElement>('.jp-Dialog button')];
-      await stage.after(() => buttons.find(button => button.textContent === label)!.click());
-    };
-    await answer('Cancel');
-    expect(stage.api.asked).toEqual([]);
-    await answer('Retrain');
-    expect(stage.api.asked).toEqual([['retrainService', 'churn']]);
+    await stage.after(() => find('service-retrain').click());
+    expect(stage.executed).toEqual([[CommandIDs.retrainService, { service: 'churn' }]]);
+    const onClose = jest.fn();
+    const { unmount } = stage.show(<RetrainForm service="churn" onClose={onClose} />);
+    fireEvent.change(find('retrain-why'), { target: { value: 'older customers ' } });
+    stage.api.refusal = new MlopsError('NotFound', 'Nobody knows its notebook', '');
+    await stage.after(() => find('retrain-now').click());
+    expect(find('problem', find('retrain-dialog')).textContent).toContain('Nobody knows');
+    expect(onClose).not.toHaveBeenCalled();
+    stage.api.refusal = null;
+    await stage.after(() => find('retrain-now').click());
+    const [last] = stage.api.asked.slice(-1);
+    expect(last).toEqual(['retrainService', 'churn', 'older customers']);
+    expect(onClose).toHaveBeenCalled();
+    unmount();
     const running = service({ alarm, retraining: retraining() });
     await stage.after(() => stage.stream.say(snapshot({ services: [running] })));
     expect(find('service-retraining').textContent).toBe('retraining since 14:05: step train');
@@ -83,6 +101,23 @@ describe('A service with an alarm', () => {
     await stage.after(() => stage.stream.say(snapshot({ services: [after] })));
     expect(find('service-retraining').textContent).toBe('retrained: churn@5 refused');
     expect(find('service-retrain')).toBeTruthy();
+    const trying = service({ alarm, candidate: candidate() });
+    await stage.after(() => stage.stream.say(snapshot({ services: [trying] })));
+    expect(document.querySelector('[data-mlops="service-retrain"]')).toBeNull();
+  });
+
+  it('has the champion to be made of what was retrained, and serves', async () => {
+    const stage = new Stage();
+    stage.show(<ServiceSection wanted="" />);
+    const canary = retraining({ phase: 'canary', version: 5, words: 'retrained: churn@5 serves' });
+    const services = [service({ version: 5, retraining: canary })];
+    await stage.after(() => stage.stream.say(snapshot({ services })));
+    jest.spyOn(stage.commands, 'execute').mockResolvedValue(undefined);
+    await stage.after(() => find('promote').click());
+    expect(stage.commands.execute).toHaveBeenCalledWith(CommandIDs.promoteModel, {
+      model: 'churn',
+      version: 5
+    });
   });
 
   it('says what is left to do for a version that serves and isn’t the champion', async () => {

@@ -59,6 +59,7 @@ export class Stage {
       CommandIDs.openService,
       CommandIDs.compareService,
       CommandIDs.shareService,
+      CommandIDs.retrainService,
       CommandIDs.revealCell,
       CommandIDs.saveModel,
       CommandIDs.promoteService,

@@ -16,6 +16,7 @@ import { canRollBack, isTried } from '../words/candidate';
 import { versionName } from '../words/model';
 import { CompareView } from './compare';
 import { DecideForm, Decision } from './decide';
+import { RetrainForm } from './retraining';
 import { ShareForm } from './share';
 import { TryForm } from './try';
 import { How, waysToServe } from './ways';
@@ -77,6 +78,12 @@ export function addServiceCommands(
     caption: trans.__('Have the version that is tried answer everybody'),
     describedBy: takes({ service: 'string' }),
     execute: onService(openDecision('promote'), triesOne, noneTried)
+  });
+  commands.addCommand(CommandIDs.retrainService, {
+    label: trans.__('Retrain a Service…'),
+    caption: trans.__('Have the notebook run that its model comes from'),
+    describedBy: takes({ service: 'string' }),
+    execute: onService(openRetrain)
   });
   commands.addCommand(CommandIDs.rollBackService, {
     label: trans.__('Roll Back a Service…'),
@@ -189,6 +196,17 @@ function openDecision(decision: Decision): typeof openForm {
       <DecideForm decision={decision} service={service} onClose={onClose} />
     ));
   };
+}
+
+async function openRetrain(
+  commands: CommandRegistry,
+  store: Store,
+  trans: TranslationBundle,
+  service: string
+): Promise<void> {
+  await openDialog(commands, store, trans, trans.__('Retrain %1?', service), 'input', onClose => (
+    <RetrainForm service={service} onClose={onClose} />
+  ));
 }
 
 /** Asks for another share; nothing where no version is tried any more. */

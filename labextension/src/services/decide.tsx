@@ -6,6 +6,7 @@ import { ServiceState } from '../state/schema';
 import { comparedWord, isTried } from '../words/candidate';
 import { versionName } from '../words/model';
 import { Missed } from './missed';
+import { Why } from './why';
 
 /** What is decided: that the version that is tried serves, or that what served before does so again. */
 export type Decision = 'promote' | 'roll back';
@@ -46,17 +47,7 @@ export function DecideForm({ decision, service, onClose }: IDecideProps): JSX.El
         <What promotes={promotes} service={service} />
       </p>
       <Missed api={store.api} service={service.name} />
-      <label className="jp-mlops-field">
-        <span>{trans.__('Why, for the trail; may be left out')}</span>
-        <input
-          type="text"
-          className="jp-mod-styled"
-          value={why}
-          maxLength={5000}
-          onChange={event => setWhy(event.target.value)}
-          data-mlops="decide-why"
-        />
-      </label>
+      <Why value={why} onChange={setWhy} handle="decide-why" />
     </DialogForm>
   );
 }

@@ -1,48 +1,62 @@
-import { Dialog, showDialog } from '@jupyterlab/apputils';
-import React from 'react';
+import React, { useState } from 'react';
 
-import { report } from '../ask';
 import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
+import { DialogForm } from '../controls/dialog-form';
 import { useMlops, useSelector } from '../state/hooks';
 import { ServiceState } from '../state/schema';
+import { isTried } from '../words/candidate';
 import { versionName } from '../words/model';
+import { Why } from './why';
 
 interface IRetrainingProps {
   service: ServiceState;
 }
 
-/** Has the notebook run that a service's model comes from, after asking; nothing while that goes on. */
+/** Has the notebook run that a service's model comes from, after asking; nothing while that goes on, or what came of it
+ * is tried. */
 export function RetrainButton({ service }: IRetrainingProps): JSX.Element | null {
-  const { store, trans } = useMlops();
-  const { name, retraining } = service;
-  if (retraining?.phase === 'running') {
+  const { commands, trans } = useMlops();
+  const { name, retraining, candidate } = service;
+  if (retraining?.phase === 'running' || isTried(candidate)) {
     return null;
   }
-  const retrain = async (): Promise<void> => {
-    const { button } = await showDialog({
-      title: trans.__('Retrain %1?', name),
-      body: trans.__(
-        'The notebook that its model comes from runs in the background. The version that it saves is judged by the gates, and tried beside the one that serves.'
-      ),
-      buttons: [
-        Dialog.cancelButton({ label: trans.__('Cancel') }),
-        Dialog.okButton({ label: trans.__('Retrain') })
-      ]
-    });
-    if (button.accept) {
-      await store.api.retrainService(name);
-    }
-  };
   return (
     <Button
       label={trans.__('Retrain %1…', name)}
       popup="dialog"
-      onClick={() => report(retrain())}
+      onClick={() => commands.execute(CommandIDs.retrainService, { service: name })}
       handle="service-retrain"
     >
       {trans.__('retrain…')}
     </Button>
+  );
+}
+
+/** Asks whether the notebook is to run that a service's model comes from. */
+export function RetrainForm(props: { service: string; onClose: () => void }): JSX.Element {
+  const { service, onClose } = props;
+  const { store, trans } = useMlops();
+  const [why, setWhy] = useState('');
+  const send = async (): Promise<void> => {
+    await store.api.retrainService(service, why.trim());
+    onClose();
+  };
+  return (
+    <DialogForm
+      handle="retrain-dialog"
+      send={send}
+      isMissing={false}
+      button={{ label: trans.__('Retrain'), handle: 'retrain-now' }}
+      close={{ label: trans.__('Cancel'), do: onClose }}
+    >
+      <p>
+        {trans.__(
+          'The notebook that its model comes from runs in the background. The version that it saves is judged by the gates, and tried beside the one that serves.'
+        )}
+      </p>
+      <Why value={why} onChange={setWhy} handle="retrain-why" />
+    </DialogForm>
   );
 }
 

@@ -4,6 +4,7 @@ import { DialogForm } from '../controls/dialog-form';
 import { useMlops } from '../state/hooks';
 import { CandidateState, ServiceState } from '../state/schema';
 import { versionName } from '../words/model';
+import { Why } from './why';
 
 interface IShareProps {
   /** The service as it is when that is asked: should it change meanwhile, nothing is done. */
@@ -56,17 +57,7 @@ export function ShareForm({ service, candidate, onClose }: IShareProps): JSX.Ele
           data-mlops="share-percent"
         />
       </label>
-      <label className="jp-mlops-field">
-        <span>{trans.__('Why, for the trail; may be left out')}</span>
-        <input
-          type="text"
-          className="jp-mod-styled"
-          value={why}
-          maxLength={5000}
-          onChange={event => setWhy(event.target.value)}
-          data-mlops="share-why"
-        />
-      </label>
+      <Why value={why} onChange={setWhy} handle="share-why" />
     </DialogForm>
   );
 }
