@@ -76,7 +76,7 @@ function parsed(text: string, trans: TranslationBundle): unknown {
 /** JSON as people read it: an entry of a list in a line. */
 export function asText(value: unknown): string {
   if (Array.isArray(value)) {
-    const lines = value.map(each => `  ${JSON.stringify(each)}`);
+    const lines = value.map(each => `  ${JSON.stringify(each, null, 1).replace(/\n */g, ' ')}`);
     return lines.length > 0 ? `[\n${lines.join(',\n')}\n]` : '[]';
   }
   if (typeof value !== 'object' || value === null) {
