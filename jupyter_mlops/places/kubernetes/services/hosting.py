@@ -49,7 +49,7 @@ from .objects import (
 )
 from .parcel import Parcels, parcels_of
 from .record import TRIES, as_lines, look, store
-from .refused import not_made
+from .refused import checked, not_made
 from .seen import folder_of, told_here
 from .stopping import LOOK, close, delete_deployment, delete_record, is_there
 from .stored import StoredService, with_replicas
@@ -73,7 +73,7 @@ class KubernetesHosting(Hosting):
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._settling = Settling()
+        self._settling = Settling(self._copy_logs)
         self._finder = ServiceFinder(connections, self._settling.look)
 
     async def deploy(self, spec: ServiceSpec) -> ServiceState:
@@ -85,7 +85,7 @@ class KubernetesHosting(Hosting):
 
     async def change(self, name: str, change: Callable[[ServiceSpec], ServiceSpec], expected: str = "") -> ServiceSpec:
         """As in `Hosting`. What pods can do as they are they do within a second. Raises `InvalidSpec`, too."""
-        return await self._run(change_wish(lambda: self._find(name), change, expected))
+        return await self._run(change_wish(lambda: self._find(name), change, expected, self._copy_logs))
 
     async def services(self) -> list[ServiceState]:
         """As in `Hosting`. Where Kubernetes doesn't answer, what was seen there last, as unreachable."""
@@ -302,7 +302,7 @@ class KubernetesHosting(Hosting):
         ids = ServiceNames(spec.name, api.namespace)
         found = await look(api, ids)
         if found is not None:
-            spec = _checked(found, spec)
+            spec = checked(found, spec)
         if found is None or found.stopped:
             await self._check_elsewhere(spec.name)
         try:
@@ -377,28 +377,6 @@ class KubernetesHosting(Hosting):
             raise AssertionError
 
         return await self._run(work())
-
-
-def _checked(found: StoredService, spec: ServiceSpec) -> ServiceSpec:
-    """`spec` for one that is on record. Raises `Refused`, `Conflict`, `Unreadable`."""
-    if found.owner != me():
-        raise Refused(
-            f"There is a service {spec.name!r} already",
-            f"in the namespace {found.ids.namespace!r}, and it is {found.owner}'s",
-            "Choose another name: mlops.deploy(…, name=…).",
-        )
-    before = found.spec
-    if found.deployment is None:
-        return spec.model_copy(update={"port": spec.port or before.port})
-    if "deletionTimestamp" in found.deployment["metadata"]:
-        raise Unavailable(f"The service {spec.name!r} can't be changed now", "it is being stopped", "Try again.")
-    if before.model != spec.model:
-        why = f"it serves the model {before.model!r}"
-        raise Conflict(f"There is a service {spec.name!r} already", why, "Choose another name, or stop it first.")
-    if spec.port not in (None, port_of(before)):
-        why = "it can't change while it lives"
-        raise Conflict(f"The service {spec.name!r} has the port {port_of(before)}", why, "Stop it.")
-    return spec.model_copy(update={"port": before.port, "created": before.created})
 
 
 async def _log(api: Api, pod: str, lines: int) -> list[str]:

@@ -37,13 +37,19 @@ async def change_wish(
     find: Callable[[], Awaitable[tuple[Api, StoredService]]],
     change: Callable[[ServiceSpec], ServiceSpec],
     expected: str,
+    leave: Callable[[str], Awaitable[None]],
 ) -> ServiceSpec:
     """As `Hosting.change`, of the service that is found.
+
+    Parameters
+    ----------
+    leave : called with its name before its pods go.
 
     Raises
     ------
     Conflict, Unavailable, InvalidSpec, Refused, StartFailed
     """
+    left = False
     for attempt in range(TRIES):
         api, found = await find()
         before = found.spec
@@ -57,6 +63,10 @@ async def change_wish(
             if (trial := found.trial) is not None and _is_known(before, spec, trial):
                 if await _decide(api, found, trial, spec):
                     return spec
+                continue
+            if not left:  # it takes a while: what is wanted then is looked at anew
+                await leave(before.name)
+                left = True
                 continue
             check_spec(spec)
             parcels = await asyncio.to_thread(parcels_of, spec)
@@ -109,9 +119,15 @@ def not_ready(found: StoredService) -> CandidateState | None:
 
 
 class Settling:
-    """Makes good what pods have decided, of each service that somebody looks at. Belongs to one loop."""
+    """Makes good what pods have decided, of each service that somebody looks at. Belongs to one loop.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    leave : called with the name of a service before its pods go.
+    """
+
+    def __init__(self, leave: Callable[[str], Awaitable[None]]) -> None:
+        self._leave = leave
         self._working: dict[str, asyncio.Task[None]] = {}
         self._rests: dict[str, float] = {}
         #: Why it can't be done, by the name of the service.
@@ -134,12 +150,15 @@ class Settling:
     async def _settle(self, api: Api, found: StoredService, uid: str) -> None:
         """Have pods with one version. Who looked first does it."""
         try:
+            await self._leave(found.ids.service)
             await settle(api, found)
             self.faults.pop(found.ids.service, None)
         except Exception as error:  # noqa: BLE001 - lists go on, and say it
+            if isinstance(error, Answer) and error.status == 409:
+                return  # somebody has changed it meanwhile: it is looked at anew
             self._rests[uid] = time.monotonic() + _AGAIN
             told = error.error if isinstance(error, Answer) else error
-            if isinstance(told, MlopsError) and not (isinstance(error, Answer) and error.status == 409):
+            if isinstance(told, MlopsError):
                 self.faults[found.ids.service] = Problem.of(told)
 
     def told(self, state: ServiceState) -> ServiceState:
