@@ -39,7 +39,9 @@ class MinuteCounts:
     """
 
     def __init__(self, folder: TrafficFolder, say: Callable[[str], None]) -> None:
-        self._folder, self._say, self._said = folder, say, ""
+        self._folder, self._say = folder, say
+        #: What can't be kept, and why.
+        self.unkept = ""
         self._tallies: dict[int, _Tally] = {}
         self._waiting: list[TrafficMinute] = []
         self._begin()
@@ -98,11 +100,12 @@ class MinuteCounts:
         try:
             self._folder.add(minutes)
             self._folder.tidy(time.time())
-            self._said = ""
+            self.unkept = ""
         except (MlopsError, OSError) as error:
-            if str(error) != self._said:
-                self._said = str(error)
-                self._say(f"how much it was asked can't be kept: {error}")
+            words = f"how much it was asked can't be kept: {error}"
+            if words != self.unkept:
+                self._say(words)
+            self.unkept = words
             return False
         return True
 

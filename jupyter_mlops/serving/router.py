@@ -337,7 +337,8 @@ class ServiceRouter:
             self._unwritten = words
 
     def _unkept(self) -> Problem | None:
-        words = self._watching.unkept or self._usage.unkept or self._rollout.unkept
+        parts = (self._watching, self._usage, self._minutes, self._rollout)
+        words = next((each.unkept for each in parts if each.unkept), "")
         if not words:
             return None
         return Problem(

@@ -12,12 +12,13 @@ from typing import Any, cast
 import pytest
 from tornado.netutil import bind_sockets
 
-from jupyter_mlops.home.usage import UsageFolder
+from jupyter_mlops.home.services import ServiceFolder
 from jupyter_mlops.serving import front
 from jupyter_mlops.serving.answering import Answering
 from jupyter_mlops.serving.counts import TrafficCounts
 from jupyter_mlops.serving.frames import AskedHead, Frame
 from jupyter_mlops.serving.front import FrontServer
+from jupyter_mlops.serving.minutes import MinuteCounts
 from jupyter_mlops.serving.usage import CallerCounts
 
 from .conftest import PATIENCE
@@ -34,7 +35,9 @@ class Answers:
     model, version, body = "churn", 1, 16 * MB
 
     def __init__(self, folder: Path, answer: bytes) -> None:
-        self.counts = TrafficCounts("churn", CallerCounts(UsageFolder(folder), pytest.fail))
+        of = ServiceFolder(folder)
+        usage, minutes = CallerCounts(of.usage, pytest.fail), MinuteCounts(of.traffic, pytest.fail)
+        self.counts = TrafficCounts("churn", usage, minutes)
         self.answer, self.may_answer, self.asked = answer, asyncio.Event(), 0
 
     def caller(self, token: str) -> str | None:
