@@ -146,12 +146,12 @@ def test_nobody_comes_in_without_a_token_of_the_service(call: Caller, service: m
     assert billing("GET", "/v2").status == 401 and Caller(service, again)("GET", "/v2").status == 200
     assert "only" in Caller(service, again)("GET", "/watch").error  # what others ask is the owner's business
     assert Caller(service)("GET", "/watch").told["version"] == 1
-    refused = Caller(service, again)("POST", "/log/rows", {"since": 0})
+    refused = Caller(service, again)("POST", "/log/copy", {"since": 0})
     assert refused.status == 403 and "only" in refused.error
-    assert Caller(service)("POST", "/log/rows", {"since": 0}).status == 200
+    assert Caller(service)("POST", "/log/copy", {"since": 0}).status == 200
     assert Caller(service)("POST", "/log/nothing", {}).status == 404
-    assert Caller(service)("POST", "/log/rows", {"since": "long ago"}).status == 400
-    assert Caller(service)("GET", "/log/rows").status == 405
+    assert Caller(service)("POST", "/log/copy", {"since": "long ago"}).status == 400
+    assert Caller(service)("GET", "/log/copy").status == 405
     service.revoke("billing")
     assert Caller(service, again)("GET", "/v2").status == 401
 
