@@ -34,6 +34,9 @@ class Hosting(ABC):
     #: Whether a sample of what its services are asked can be logged.
     logs_requests: ClassVar[bool] = False
 
+    #: Whether their alarms are known here, in the folders of services, though nobody looks.
+    tells_alarms: ClassVar[bool] = False
+
     #: Seconds between two looks of whoever waits for a service.
     every: ClassVar[Seconds] = 0.05
 

@@ -164,7 +164,7 @@ async def deploy(
 def _check_retraining(spec: ServiceSpec, hosting: Hosting) -> None:
     from .source import check_retraining  # notebooks' parts: not at the server's start
 
-    check_retraining(spec, hosting.logs_requests)
+    check_retraining(spec, hosting)
 
 
 def _lasting(before: ServiceSpec) -> dict[str, Any]:

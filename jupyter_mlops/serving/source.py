@@ -13,6 +13,7 @@ from ..home.models import model_folder
 from ..pipelines.cells import read_cells
 from ..pipelines.graph import graph_of
 from ..pipelines.saved import lies_at
+from ..places.hosting import Hosting
 
 
 def pipeline_of(spec: ServiceSpec) -> tuple[Path, str]:
@@ -38,22 +39,24 @@ def pipeline_of(spec: ServiceSpec) -> tuple[Path, str]:
     return path, program if program and os.access(program, os.X_OK) else ""
 
 
-def check_retraining(spec: ServiceSpec, logs: bool) -> None:
+def check_retraining(spec: ServiceSpec, hosting: Hosting) -> None:
     """Raise where a service couldn't be retrained as it is wanted to be; as `pipeline_of`.
 
     Parameters
     ----------
-    logs : whether its place logs requests.
+    hosting : where it lives.
 
     Raises
     ------
     InvalidSpec : an alarm would never begin it, or nothing would judge what came of it.
     """
+    what = f"An alarm can't retrain {spec.name}"
+    if spec.retrain == "on alarm" and not hosting.tells_alarms:
+        raise InvalidSpec(what, "where it lives they are known only while somebody looks", "Retrain by hand.")
     pipeline_of(spec)
     if spec.retrain != "on alarm":
         return
-    what = f"An alarm can't retrain {spec.name}"
-    if not logs or not spec.log:
+    if not hosting.logs_requests or not spec.log:
         raise InvalidSpec(what, "its requests aren't logged: nobody knows when there are new rows", "Retrain by hand.")
     if model_folder(spec.model).rules().empty:
         todo = f"Set gates first: mlops.model({spec.model!r}).set_gates(…)."

@@ -76,6 +76,7 @@ class LocalHosting(Hosting):
     """Services of processes on this machine. Holds nothing: the folders are the truth."""
 
     logs_requests = True
+    tells_alarms = True
 
     async def deploy(self, spec: ServiceSpec) -> ServiceState:
         """As in `Hosting`."""
