@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .base import Label, Record, Time
+from typing import Annotated
+
+from .base import Label, Record, Time, first
+from .callers import DAYS, UsageDay
 from .cluster import Problem
 from .formats import FORMAT
 
@@ -33,6 +36,13 @@ class ServiceSeen(Record):
             self.version, self.drift, self.worse = version, None, None
         for kind, alarm in alarms.items():
             setattr(self, kind, alarm)
+
+
+class CallersSeen(Record):
+    """What callers had asked of each of its pods, also of those that are gone, as of when somebody looked."""
+
+    format: int = FORMAT
+    pods: dict[str, Annotated[list[UsageDay], first(DAYS)]] = {}
 
 
 def worse_first(worse: Problem | None, drift: Problem | None) -> Problem | None:

@@ -1,6 +1,6 @@
 """What is kept here of a service that lives elsewhere, as in pods: a copy of its log, and what was seen of it.
 
-elsewhere/ID/seen.json   elsewhere/ID/requests/   as in the folder of a service of this machine
+elsewhere/ID/seen.json   called.json   requests/   as in the folder of a service of this machine
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +17,12 @@ from .. import home
 from .requests import REQUESTS, RequestLog
 
 if TYPE_CHECKING:
+    from ..core.base import Time
+    from ..core.callers import UsageDay
     from ..core.elsewhere import ServiceSeen
 
-#: What was seen.
-SEEN = "seen.json"
+#: What was seen, and who called.
+SEEN, CALLED = "seen.json", "called.json"
 
 _ID = re.compile(r"[0-9A-Za-z][-0-9A-Za-z]{0,62}")
 
@@ -60,6 +62,28 @@ class ElsewhereFolder:
             if (after := seen.model_dump_json()) != before:
                 home.write(self.path / SEEN, after)
 
+    def count(self, told: Mapping[str, list[UsageDay]], now: Time) -> list[list[UsageDay]]:
+        """What callers asked of each pod in the days that are kept: as `told`, and of the others as they told last.
+        Raises as `see`."""
+        from ..core.callers import kept_days
+        from ..core.elsewhere import CallersSeen
+        from ..core.errors import Unreadable
+
+        days = set(kept_days(now))
+        with home.locked(self.path):
+            try:
+                known = home.read(CallersSeen, self.path / CALLED)
+            except (FileNotFoundError, Unreadable):  # what can't be read is counted again
+                known = CallersSeen()
+            each = {
+                pod: [day for day in its if day.day in days and day.callers]
+                for pod, its in {**known.pods, **told}.items()
+            }
+            counted = CallersSeen(pods={pod: its for pod, its in each.items() if its})
+            if counted != known:
+                home.write(self.path / CALLED, counted.model_dump_json())
+        return list(counted.pods.values())
+
     def forget(self) -> None:
         """Remove all of it."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -71,4 +95,13 @@ def elsewhere_folder(id: str, name: str) -> ElsewhereFolder:
         from ..core.errors import Unreadable
 
         raise Unreadable(f"The service {name!r} has no id that can be used here", repr(id[:100]), "")
-    return ElsewhereFolder(home.home() / "elsewhere" / id, name)
+    return ElsewhereFolder(_folder() / id, name)
+
+
+def is_known_elsewhere(name: str) -> bool:
+    """Whether a service of that name was seen elsewhere, and not forgotten since."""
+    return any(ElsewhereFolder(path.parent, "").seen().name == name for path in _folder().glob(f"*/{SEEN}"))
+
+
+def _folder() -> Path:
+    return home.home() / "elsewhere"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import time
 from typing import Any
@@ -30,6 +29,7 @@ from ..core.profile import Profile
 from ..core.service import LOG, Deployment, ServiceSpec, ServiceState
 from ..core.trail import Actor
 from ..home import settings
+from ..home.elsewhere import is_known_elsewhere
 from ..home.owner import me
 from ..places import profiles
 from ..places.hosting import Hosting
@@ -252,11 +252,15 @@ async def _failed(hosting: Hosting, state: ServiceState, spec: ServiceSpec, acto
 async def _place_of(asked: Deployment, name: str) -> str:
     """Where a service is to live: where somebody says, where its profile is, where it lives already, else here. Raises
     `Conflict` where it lives elsewhere: a name means one service."""
-    there = await _lives(name)
+    there, silent = await _lives(name)
     place = asked.place
     if place is None and asked.profile is not None:
         place = (await asyncio.to_thread(profiles.get, asked.profile)).place
     if place is None:
+        if silent and not there and await asyncio.to_thread(is_known_elsewhere, name):
+            why = f"there was one elsewhere, where nobody can be asked now: {silent}"
+            todo = "Try again later, or say where: mlops.deploy(…, place='local')."
+            raise Unavailable(f"Nobody knows where the service {name!r} lives", why, todo)
         return there or "local"
     if there and place != there:
         raise Conflict(
@@ -267,12 +271,16 @@ async def _place_of(asked: Deployment, name: str) -> str:
     return place
 
 
-async def _lives(name: str) -> str:
-    """The place where a service of that name lives, as far as places answer; empty for none."""
-    with contextlib.suppress(UnknownService, Unavailable):
+async def _lives(name: str) -> tuple[str, str]:
+    """The place where a service of that name lives, empty for none; and why that isn't known, where a place that may
+    have it doesn't answer."""
+    try:
         state = await find_service(name)
-        return "" if state.phase == "stopped" else state.place
-    return ""
+    except UnknownService:
+        return "", ""
+    except Unavailable as error:
+        return "", error.why
+    return "" if state.phase == "stopped" else state.place, ""
 
 
 def _profile(asked: Deployment, place: str, before: Profile | None) -> Profile | None:

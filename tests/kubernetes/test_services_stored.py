@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import numpy as np
 import jupyter_mlops as mlops
 from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.board import SPLIT, packed
+from jupyter_mlops.core.callers import CallerDay, UsageDay, day_of
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.errors import Conflict, InvalidSpec, Refused, StartFailed, UnknownService
 from jupyter_mlops.core.price import Price
@@ -217,6 +221,7 @@ def test_lists_tell_an_alarm_as_it_was_seen_last(api: StoringApi, capsys: pytest
     service, kubernetes = made(), Controller(api)
     kubernetes.pod()
     kubernetes.counts(1)
+    assert service.callers.told.words == "Who called it isn't known here."
     (record,) = (item for item in api.objects["secrets"].values() if item["metadata"]["name"] == "total-service")
     folder = elsewhere_folder(uid_of(record), "total")
     folder.see(lambda seen: seen.note(1, drift=Problem(what="age has changed", why="71 % are outside")))
@@ -227,10 +232,20 @@ def test_lists_tell_an_alarm_as_it_was_seen_last(api: StoringApi, capsys: pytest
     assert service.state.alarm.what == "it is worse" and service.state.alarm.why == "accuracy 0.5. age has changed"
     folder.see(lambda seen: seen.note(2, worse=None))
     assert service.state.alarm is None
+    now = time.time()
+    folder.count({"gone": [UsageDay(day=day_of(now), callers=[CallerDay(caller="Ann", requests=3, last=now)])]}, now)
+    assert (
+        service.callers.told.words == "Ann called it within the hour." and service.callers.told.callers[0].requests == 3
+    )
     api.objects["pods"].clear()
     service.stop()
     main(["services", "forget", "total"])
     assert not folder.path.exists()
+
+
+def test_no_alarm_retrains_what_nobody_looks_at(api: StoringApi) -> None:
+    with pytest.raises(InvalidSpec, match="An alarm can't retrain total: where it lives"):
+        made(retrain="on alarm")
 
 
 def test_a_record_that_can_not_be_read_is_a_row(api: StoringApi) -> None:
@@ -401,6 +416,18 @@ def test_a_kubernetes_that_is_away_hides_no_service_of_this_machine(
     assert "! Kubernetes" in capsys.readouterr().out  # others may be there
     with pytest.raises(mlops.errors.Unavailable, match="isn't found where anybody answers"):
         mlops.service("other")
+
+
+def test_one_that_was_seen_there_is_not_made_here_while_nobody_can_be_asked(api: StoringApi) -> None:
+    """By a process that hasn't seen it itself."""
+    made()
+    record = next(item for item in api.objects["secrets"].values() if item["metadata"]["name"] == "total-service")
+    elsewhere_folder(uid_of(record), "total").see(lambda seen: seen.note(1))
+    api.refused = {"secrets", "pods", "deployments"}
+    deploys = "import sys\nfrom jupyter_mlops.cli.main import main\nsys.exit(main(['deploy', 'total@1']))"
+    told = subprocess.run([sys.executable, "-c", deploys], capture_output=True, text=True, check=False)
+    assert "Nobody knows where the service 'total' lives: there was one elsewhere" in told.stderr, told
+    assert not [state for state in call(deploy.list_services()) if state.place == "local"]
 
 
 def test_a_version_arrives_as_it_was_sent_or_not_at_all(

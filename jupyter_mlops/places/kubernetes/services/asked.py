@@ -8,6 +8,7 @@ from typing import Any
 
 from ....core.alert import ServiceWatch
 from ....core.base import Seconds, read_record
+from ....core.callers import UsageDay
 from ....core.errors import MlopsError, Unavailable
 from ....core.log_questions import UsageDays
 from .. import names
@@ -51,10 +52,11 @@ class PodAsker:
         """What the log of each pod answers to a question of `log_door`; raises `Unavailable` where one doesn't."""
         return await asyncio.gather(*(self.of_log(pod, question, body) for pod in self._pods))
 
-    async def usage(self) -> list[UsageDays]:
-        """What callers asked of each pod. One that goes meanwhile is left out. Raises as `watches`."""
-        told = await self._some(*(self.of_log(pod, "usage", b"") for pod in self._pods))
-        return [read_record(UsageDays, each, "answer of a pod") for each in told]
+    async def usage(self) -> dict[str, list[UsageDay]]:
+        """What callers asked of each pod, by the day. One that doesn't tell is left out."""
+        told = await asyncio.gather(*(self.of_log(pod, "usage", b"") for pod in self._pods), return_exceptions=True)
+        heard = {pod: each for pod, each in zip(self._pods, told, strict=True) if isinstance(each, bytes)}
+        return {pod: read_record(UsageDays, each, "answer of a pod").days for pod, each in heard.items()}
 
     async def of_log(self, pod: str, question: str, body: bytes) -> bytes:
         """What the log of one pod answers; raises `Unavailable`."""

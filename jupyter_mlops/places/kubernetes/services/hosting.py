@@ -197,10 +197,13 @@ class KubernetesHosting(Hosting):
         return [each.name for each in (await self._found(name))[1].callers.callers]
 
     async def usage(self, name: str) -> list[CallerDay] | None:
-        """As in `Hosting`, of the pods that live."""
+        """As in `Hosting`. What a pod counted that is gone is known as it was seen last; where nothing is, nobody knows
+        whether there was any."""
         asker, found = await self._asker(name)
-        days = counted_together(each.days for each in await self._run(asker.usage()))
-        return callers_now([each.name for each in found.callers.callers], days, time.time())
+        now, told = time.time(), await self._run(asker.usage())
+        counted = counted_together(await asyncio.to_thread(folder_of(found).count, told, now))
+        callers = callers_now([each.name for each in found.callers.callers], counted, now)
+        return callers if any(each.last for each in callers) else None
 
     async def watch(self, name: str) -> ServiceWatch | None:
         """As in `Hosting`: pods count for themselves, and are asked, each. What one counted that is gone went with it.
@@ -236,6 +239,7 @@ class KubernetesHosting(Hosting):
                 with contextlib.suppress(MlopsError):  # the others are looked at all the same
                     await self.watch(state.name)
                     await self.performance(state.name)
+                    await self.usage(state.name)
 
     async def label(self, name: str, pairs: Iterable[tuple[str, object]]) -> JoinedLabels:
         """As in `Hosting`."""
@@ -263,6 +267,7 @@ class KubernetesHosting(Hosting):
             found = (await self._found(name))[1]
             if any(map(is_ready, found.pods)):
                 await self._run(wait_for((await self._logs(name))[0].copy(), _COPYING))
+                await self.usage(name)
 
     async def _asker(self, name: str) -> tuple[PodAsker, StoredService]:
         token = await self.own_token(name)
