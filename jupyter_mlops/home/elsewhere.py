@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: What was seen, and who called.
 SEEN, CALLED = "seen.json", "called.json"
 
+#: Seconds that what is kept of a service outlives the last look at it.
+_KEPT = 30 * 24 * 3600.0
+
 _ID = re.compile(r"[0-9A-Za-z][-0-9A-Za-z]{0,62}")
 
 
@@ -59,8 +62,10 @@ class ElsewhereFolder:
             seen = self.seen()
             before = seen.model_dump_json()
             change(seen)
-            if (after := seen.model_dump_json()) != before:
+            if (after := seen.model_dump_json()) != before or not (self.path / SEEN).exists():
                 home.write(self.path / SEEN, after)
+            else:
+                (self.path / SEEN).touch()  # as `remove_unseen` has it
 
     def count(self, told: Mapping[str, list[UsageDay]], now: Time) -> list[list[UsageDay]]:
         """What callers asked of each pod in the days that are kept: as `told`, and of the others as they told last.
@@ -101,6 +106,14 @@ def elsewhere_folder(id: str, name: str) -> ElsewhereFolder:
 def is_known_elsewhere(name: str) -> bool:
     """Whether a service of that name was seen elsewhere, and not forgotten since."""
     return any(ElsewhereFolder(path.parent, "").seen().name == name for path in _folder().glob(f"*/{SEEN}"))
+
+
+def remove_unseen(now: Time) -> None:
+    """Remove what nobody has looked at for `_KEPT` seconds: its service may have gone by another way."""
+    for path in _folder().glob(f"*/{SEEN}"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < now - _KEPT:
+                shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _folder() -> Path:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.core.callers import CallerDay, UsageDay, callers_now, counted_together, day_of
+from jupyter_mlops.core.callers import DAY, CallerDay, UsageDay, callers_now, counted_together, day_of
 from jupyter_mlops.core.errors import InvalidInput, NotFound, Unavailable
 from jupyter_mlops.core.logged import LoggedRow
 from jupyter_mlops.core.service import ServiceSpec
 from jupyter_mlops.home import request_copies
-from jupyter_mlops.home.elsewhere import elsewhere_folder
+from jupyter_mlops.home.elsewhere import elsewhere_folder, remove_unseen
 from jupyter_mlops.home.services import ServiceFolder
 from jupyter_mlops.places.kubernetes.services.logged import CopiedLog
 from jupyter_mlops.serving import log_door
@@ -158,6 +158,17 @@ def test_another_home_learns_that_a_key_was_forgotten(tmp_path: Path, monkeypatc
         assert [each["request.id"] for each in await asker.logs.rows(0.0)] == ["b"]
 
     asyncio.run(ask())
+
+
+def test_what_nobody_looks_at_any_more_goes() -> None:
+    """Also where its service went by another way."""
+    folder = elsewhere_folder("an-id", "churn")
+    folder.see(lambda seen: seen.note(1))
+    folder.requests.add([row("a")], "d", 1, "classification", "")
+    remove_unseen(time.time() + 29 * DAY)
+    assert folder.requests.exists()
+    remove_unseen(time.time() + 31 * DAY)
+    assert not folder.path.exists()
 
 
 def test_callers_of_several_pods_are_added_up(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from ....core.service import CallerTokens, ServiceSpec, ServiceState
 from ....core.split import Move
 from ....core.waiting import wait_for
 from ....core.window import Window
+from ....home.elsewhere import remove_unseen
 from ....home.models import model_folder
 from ....home.owner import me
 from ....home.request_files import LoggedPiece
@@ -234,6 +235,7 @@ class KubernetesHosting(Hosting):
 
     async def keep(self) -> None:
         """As in `Hosting`."""
+        await asyncio.to_thread(remove_unseen, time.time())
         for state in await self.services():
             if state.phase == "ready":
                 with contextlib.suppress(MlopsError):  # the others are looked at all the same
