@@ -411,7 +411,7 @@ def test_a_kubernetes_that_is_away_hides_no_service_of_this_machine(
     assert [state.phase for state in call(find.list_services())] == ["starting"]
     api.refused = {"secrets", "pods", "deployments"}
     until(lambda: [state.phase for state in call(find.list_services())] == ["unreachable"])
-    assert deploy.hosting_of("kubernetes").silence() is not None
+    assert find.hosting_of("kubernetes").silence() is not None
     main(["services"])
     assert "! Kubernetes" in capsys.readouterr().out  # others may be there
     with pytest.raises(mlops.errors.Unavailable, match="isn't found where anybody answers"):
@@ -427,7 +427,7 @@ def test_one_that_was_seen_there_is_not_made_here_while_nobody_can_be_asked(api:
     deploys = "import sys\nfrom jupyter_mlops.cli.main import main\nsys.exit(main(['deploy', 'total@1']))"
     told = subprocess.run([sys.executable, "-c", deploys], capture_output=True, text=True, check=False)
     assert "Nobody knows where the service 'total' lives: there was one elsewhere" in told.stderr, told
-    assert not [state for state in call(deploy.list_services()) if state.place == "local"]
+    assert not [state for state in call(find.list_services()) if state.place == "local"]
 
 
 def test_a_version_arrives_as_it_was_sent_or_not_at_all(
