@@ -171,9 +171,24 @@ def __getattr__(name: str) -> Any:
         importlib.import_module(".notebook.errors", __name__).shorten_tracebacks()
     if name in _MODULES:
         return importlib.import_module(_MODULES[name], __name__)
-    if _HOMES[name].startswith((".client", ".notebook", ".registry.scoring")) and name not in _ON_WORKERS:
-        _record_runs()
-    return getattr(importlib.import_module(_HOMES[name], __name__), name)
+    try:
+        if _HOMES[name].startswith((".client", ".notebook", ".registry.scoring")) and name not in _ON_WORKERS:
+            _record_runs()
+        return getattr(importlib.import_module(_HOMES[name], __name__), name)
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith(f"{__name__}."):
+            raise
+        raise _not_here(name) from None
+
+
+def _not_here(name: str) -> Exception:
+    """To pods goes what they need of this package, and no more."""
+    why = "a pod has what its task needs of jupyter-mlops; models and services are of the machine with your home"
+    todo = "Have the code return what it made, or write it to a volume or a bucket, and use that in your notebook."
+    error: Exception = importlib.import_module(".core.errors", __name__).Unavailable(
+        f"There is no mlops.{name} here", why, todo
+    )
+    return error
 
 
 def _record_runs() -> None:

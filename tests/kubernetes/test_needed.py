@@ -69,6 +69,13 @@ shell = InteractiveShell.instance()
 shell.run_line_magic("load_ext", "jupyter_mlops")
 shell.run_cell("import jupyter_mlops as mlops; mlops.Run, mlops.start, mlops.map, mlops.log_metric")
 shell.run_cell("%%mlrun --cluster none --step a\\nx = 1")
+for name in ("save_model", "score", "deploy", "trail"):
+    try:
+        getattr(sys.modules["jupyter_mlops"], name)
+    except sys.modules["jupyter_mlops.core.errors"].Unavailable as error:
+        assert f"There is no mlops.{{name}} here: a pod has what its task needs" in str(error), error
+    else:
+        raise AssertionError(name)
 tops = {{name.partition(".")[0] for name in sys.modules}} - set(sys.stdlib_module_names)
 print(*sorted(top for top in tops if "site-packages" in (getattr(sys.modules[top], "__file__", None) or "")))
 """
