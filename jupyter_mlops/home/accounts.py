@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from .. import home
 from ..core.account import AccountBook
 from ..core.base import read_record
 from ..core.errors import Unavailable, Unreadable
+from .databases import connect
 
 _FILE = "accounts.sqlite"
 
@@ -66,10 +66,10 @@ def _book(text: str) -> AccountBook:
 def _opened() -> Iterator[sqlite3.Connection]:
     """The file, until its end; what was begun and not committed is undone by its end."""
     path = _path()
-    with home.guarded(path):
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     try:
-        with contextlib.closing(sqlite3.connect(path, timeout=_BUSY, isolation_level=None)) as db:
+        with home.guarded(path):
+            connection = connect(path, _BUSY)
+        with contextlib.closing(connection) as db:
             db.execute("CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, book TEXT NOT NULL)")
             yield db
     except sqlite3.DatabaseError as error:

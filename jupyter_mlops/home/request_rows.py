@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import home
+from .databases import connect
 
 if TYPE_CHECKING:
     from ..core.base import Time
@@ -53,11 +53,10 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     from ..core.errors import Unavailable, Unreadable
 
     home.private(path.parent)
-    with home.guarded(path):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     db = None
     try:
-        db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
+        with home.guarded(path):
+            db = connect(path, _BUSY)
         db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
         db.execute("PRAGMA temp_store = MEMORY")
         (format,) = db.execute("PRAGMA user_version").fetchone()

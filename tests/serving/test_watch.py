@@ -56,7 +56,7 @@ def test_what_a_service_is_asked_is_counted_and_said_where_it_changes(
         until(alarmed)
         alarm = service.state.alarm
         assert alarm is not None and "What watched is asked has changed since its version was made" in alarm.what
-        assert "age: " in alarm.why and alarm.todo and "income" not in alarm.what
+        assert alarm.what.endswith(": age") and "PSI" in alarm.why and alarm.todo
         assert "age" in [each.feature for each in service.watch().state.alerts if each.phase == "alarm"]
         assert alarm.what in repr(service)
         ask(1, years=40)

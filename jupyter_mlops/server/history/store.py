@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ...core.cluster import ClusterState
 from ...core.naming import ClusterName
+from ...home.databases import connect
 from .schema import prepare
 
 #: Seconds to wait for another server that writes to the same file.
@@ -25,8 +24,7 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._db = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        self._db = connect(path, BUSY, check_same_thread=False)
         try:
             prepare(self._db)
         except BaseException:
