@@ -104,9 +104,9 @@ class Changeover:
             else:
                 arm = await self._grown(kept, wanted.replicas)
         # From here on nothing is waited for: the one answers, and the other doesn't any more.
-        self._traffic.stable = arm
+        self._traffic.stable, self.past = arm, None
         if trial is not None:
-            self._traffic.trial, self.past = None, None
+            self._traffic.trial = None
         arm.log(wanted)
         arm.compare(b"")
         arm.hear = self._heard

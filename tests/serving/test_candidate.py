@@ -466,3 +466,13 @@ def test_what_can_not_be_asked_is_said(service: mlops.Service) -> None:
         service.share(7)
     with pytest.raises(mlops.errors.UnknownService):
         mlops.deploy("half@2", name="none", canary=True)
+
+
+def test_what_was_taken_back_is_news_until_the_next_deployment(service: mlops.Service) -> None:
+    mlops.deploy("half@2", shadow=True)
+    service.rollback()
+    assert candidate(service).phase == "back" and "taken back" in repr(service)
+    mlops.deploy("half@2")
+    assert service.state.candidate is None
+    service.rollback()
+    assert service.state.version == 1 and service.state.candidate is None
