@@ -153,6 +153,9 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
+    def __str__(self) -> str:
+        return repr(self)  # what is printed is what a notebook shows
+
 
 _T = TypeVar("_T")
 
