@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 
 from .base import Input, Label, Record, Saying, Seconds, Time, first, otherwise
 from .cluster import Problem
-from .words import sentences
+from .words import percent, sentences
 
 Way = Annotated[Literal["canary", "ab", "shadow"], otherwise("canary")]
 
@@ -138,6 +138,14 @@ class CandidateState(Record):
     verdicts: Annotated[list[Comparison], first(20)] = []
     #: Why it isn't ready, or went back.
     problem: Problem | None = None
+
+    def taken_back(self, share: float, now: Time, why: str = "") -> CandidateState:
+        """What it is from now on, once it is taken back from a share: nothing decides what is undecided."""
+        closed = {"needs": None, "seconds": None, "words": ""}
+        verdicts = [each if each.needs is None else each.model_copy(update=closed) for each in self.verdicts]
+        words = f"taken back from {percent(share)}{f': {why}' if why else ''}"
+        gone = {"phase": "back", "share": 0.0, "since": now, "rate": None, "verdicts": verdicts, "words": words}
+        return self.model_copy(update=gone)
 
     def __repr__(self) -> str:
         told = None if self.problem is None else sentences(self.problem.why, self.problem.todo)

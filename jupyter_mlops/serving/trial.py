@@ -306,11 +306,9 @@ class CandidateTrial:
 
     def gone_back(self, problem: Problem | None) -> CandidateState:
         """What it is once it is taken back."""
-        words = f"taken back from {percent(self.candidate.share)}"
-        words += f": {self.why}" if problem is not None else ""
-        verdicts = [each if each.needs is None else _closed(each) for each in self.found]
-        gone = {"phase": "back", "share": 0.0, "since": time.time(), "rate": None, "verdicts": verdicts}
-        return self.state().model_copy(update={**gone, "words": words, "problem": problem})
+        why = self.why if problem is not None else ""
+        gone = self.state().taken_back(self.candidate.share, time.time(), why)
+        return gone.model_copy(update={"problem": problem})
 
     def _words(self) -> str:
         """ "canary 25 %: undecided, about 3 h"."""
@@ -372,11 +370,6 @@ class CandidateTrial:
             self._say(f"what was known of a candidate can't be read: {fault}")
             return None
         return kept if kept is not None and kept.salt == self.candidate.salt else None
-
-
-def _closed(undecided: Comparison) -> Comparison:
-    """A comparison that goes on no more: nothing decides it."""
-    return undecided.model_copy(update={"needs": None, "seconds": None, "words": ""})
 
 
 def of_version(

@@ -13,7 +13,6 @@ from ....core.candidate import Candidate, CandidateState
 from ....core.cluster import Problem
 from ....core.errors import Unreadable
 from ....core.split import Move, ReplicaReport, Split
-from ....core.words import percent
 from .. import names
 from ..why.facts import is_ready
 
@@ -90,12 +89,7 @@ class StoredTrial:
         """What the candidate is once somebody has taken it back."""
         before = self.state(candidate)
         assert before is not None
-        verdicts = [
-            each if each.needs is None else each.model_copy(update={"needs": None, "seconds": None, "words": ""})
-            for each in before.verdicts
-        ]
-        gone = {"phase": "back", "share": 0.0, "rate": None, "since": time.time(), "verdicts": verdicts}
-        return before.model_copy(update={**gone, "words": f"taken back from {percent(candidate.share)}"})
+        return before.taken_back(candidate.share, time.time())
 
 
 def trial_of(pod: Json) -> str:
