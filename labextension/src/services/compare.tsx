@@ -19,7 +19,7 @@ import { number } from '../words/number';
 import { sentence } from '../words/word';
 import { SplitBar } from './candidate';
 import { Scrolled } from './scrolled';
-import { shareOf, shareText } from './share';
+import { ShareInput, shareOf, shareText } from './share';
 
 /** Milliseconds between two looks: as often as a service compares. */
 const EVERY = 5000;
@@ -161,18 +161,7 @@ function Split({
       }}
     >
       <label>
-        {trans.__('It answers')}{' '}
-        <input
-          type="number"
-          className="jp-mod-styled"
-          min={0}
-          max={100}
-          step="any"
-          value={shown}
-          aria-invalid={share === null}
-          onChange={event => setTyped(event.target.value)}
-          data-mlops="split-share"
-        />{' '}
+        {trans.__('It answers')} <ShareInput typed={shown} onType={setTyped} handle="split-share" />{' '}
         %
       </label>
       <Button

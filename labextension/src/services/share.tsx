@@ -45,20 +45,33 @@ export function ShareForm({ service, candidate, onClose }: IShareProps): JSX.Ele
       </p>
       <label className="jp-mlops-field">
         <span>{trans.__('Part of the callers, in percent')}</span>
-        <input
-          type="number"
-          className="jp-mod-styled"
-          min={0}
-          max={100}
-          step="any"
-          value={typed}
-          aria-invalid={share === null}
-          onChange={event => setTyped(event.target.value)}
-          data-mlops="share-percent"
-        />
+        <ShareInput typed={typed} onType={setTyped} handle="share-percent" />
       </label>
       <Why value={why} onChange={setWhy} handle="share-why" />
     </DialogForm>
+  );
+}
+
+interface IShareInputProps {
+  typed: string;
+  onType: (typed: string) => void;
+  handle: string;
+}
+
+/** Where a share is typed, in percent. */
+export function ShareInput({ typed, onType, handle }: IShareInputProps): JSX.Element {
+  return (
+    <input
+      type="number"
+      className="jp-mod-styled"
+      min={0}
+      max={100}
+      step="any"
+      value={typed}
+      aria-invalid={shareOf(typed) === null}
+      onChange={event => onType(event.target.value)}
+      data-mlops={handle}
+    />
   );
 }
 
