@@ -1,23 +1,10 @@
-import React from 'react';
-
 import { MlopsError } from '../src/request';
-import { Panel } from '../src/sidebar/panel';
 import { moment } from '../src/words/time';
-import { budget, NOW, cluster, cost, group, idOf, snapshot, waste } from './examples';
-import { Stage, find } from './stage';
+import { budget, NOW, cluster, cost, group, idOf, waste } from './examples';
+import { panel, standStill } from './shown';
+import { find } from './stage';
 
-beforeEach(() => {
-  jest.useFakeTimers();
-  jest.setSystemTime(NOW * 1000);
-});
-afterEach(() => jest.useRealTimers());
-
-async function panel(part: Parameters<typeof snapshot>[0]): Promise<Stage> {
-  const stage = new Stage();
-  stage.show(<Panel />);
-  await stage.after(() => stage.stream.say(snapshot(part)));
-  return stage;
-}
+standStill();
 
 describe('Budget', () => {
   it('is one bar with what it means, and is raised by a click', async () => {

@@ -1,30 +1,18 @@
 import { fireEvent } from '@testing-library/react';
-import React from 'react';
 
 import { CommandIDs } from '../src/commands';
 import { plotsOf } from '../src/dashboard/plots';
 import { fileOf, outputOf } from '../src/run/output';
-import { Panel } from '../src/sidebar/panel';
 import { accounts } from '../src/state/accounts';
 import { orderClusters, orderRuns } from '../src/state/order';
 import { RunState } from '../src/state/schema';
 import { isQuiet } from '../src/state/state';
-import { NOW, cluster, cost, counts, entry, run, snapshot } from './examples';
-import { Stage, find, trans } from './stage';
+import { NOW, cluster, cost, counts, entry, run } from './examples';
+import { panel, standStill } from './shown';
+import { find, trans } from './stage';
 
-beforeEach(() => {
-  jest.useFakeTimers();
-  jest.setSystemTime(NOW * 1000);
-  window.localStorage.clear();
-});
-afterEach(() => jest.useRealTimers());
-
-async function panel(part: Parameters<typeof snapshot>[0]): Promise<Stage> {
-  const stage = new Stage();
-  stage.show(<Panel />);
-  await stage.after(() => stage.stream.say(snapshot(part)));
-  return stage;
-}
+standStill();
+beforeEach(() => window.localStorage.clear());
 
 const all = (handle: string): HTMLElement[] => [
   ...document.querySelectorAll<HTMLElement>(`[data-mlops="${handle}"]`)

@@ -5,21 +5,11 @@ import { CommandIDs } from '../src/commands';
 import { MlopsError } from '../src/request';
 import { Panel } from '../src/sidebar/panel';
 
-import { NOW, cluster, counts, cost, estimate, group, idOf, run, snapshot, view } from './examples';
+import { NOW, cluster, counts, cost, estimate, group, idOf, run, view } from './examples';
+import { panel, standStill } from './shown';
 import { Stage, find } from './stage';
 
-beforeEach(() => {
-  jest.useFakeTimers();
-  jest.setSystemTime(NOW * 1000);
-});
-afterEach(() => jest.useRealTimers());
-
-async function panel(part: Parameters<typeof snapshot>[0]): Promise<Stage> {
-  const stage = new Stage();
-  stage.show(<Panel />);
-  await stage.after(() => stage.stream.say(snapshot(part)));
-  return stage;
-}
+standStill();
 
 describe('Panel', () => {
   it('says what to do when it is empty', async () => {

@@ -1,25 +1,13 @@
 import { fireEvent } from '@testing-library/react';
-import React from 'react';
 
 import { CommandIDs } from '../src/commands';
 import { MlopsError } from '../src/request';
-import { Panel } from '../src/sidebar/panel';
 
-import { NOW, cluster, entry, run, snapshot, view } from './examples';
-import { Stage, find } from './stage';
+import { NOW, cluster, entry, run, view } from './examples';
+import { panel, standStill } from './shown';
+import { find } from './stage';
 
-beforeEach(() => {
-  jest.useFakeTimers();
-  jest.setSystemTime(NOW * 1000);
-});
-afterEach(() => jest.useRealTimers());
-
-async function panel(part: Parameters<typeof snapshot>[0]): Promise<Stage> {
-  const stage = new Stage();
-  stage.show(<Panel />);
-  await stage.after(() => stage.stream.say(snapshot(part)));
-  return stage;
-}
+standStill();
 
 describe('Runs', () => {
   it('shows progress, and cancels', async () => {

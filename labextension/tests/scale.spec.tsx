@@ -1,25 +1,13 @@
 import { fireEvent } from '@testing-library/react';
-import React from 'react';
 
 import { CommandIDs } from '../src/commands';
 import { MlopsError } from '../src/request';
-import { Panel } from '../src/sidebar/panel';
 
-import { NOW, cluster, group, idOf, operation, snapshot } from './examples';
-import { Stage, find } from './stage';
+import { cluster, group, idOf, operation } from './examples';
+import { panel, standStill } from './shown';
+import { find } from './stage';
 
-beforeEach(() => {
-  jest.useFakeTimers();
-  jest.setSystemTime(NOW * 1000);
-});
-afterEach(() => jest.useRealTimers());
-
-async function panel(part: Parameters<typeof snapshot>[0]): Promise<Stage> {
-  const stage = new Stage();
-  stage.show(<Panel />);
-  await stage.after(() => stage.stream.say(snapshot(part)));
-  return stage;
-}
+standStill();
 
 describe('Scale', () => {
   it('sends five clicks as one request, and shows the number at once', async () => {
