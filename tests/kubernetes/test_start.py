@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import jupyter_mlops
 from jupyter_mlops.places.kubernetes import pricelist
 from jupyter_mlops.places.kubernetes.records import code
 
@@ -37,6 +39,20 @@ def test_a_spec_that_can_not_be_read_lacks_no_packages(tmp_path: Path) -> None:
 def test_a_secret_has_room_for_the_code_and_prices() -> None:
     """It holds 1 MiB."""
     assert sum(len(content) for content in code.packed().values()) + pricelist.MOST < 2**20 - 40_000
+
+
+def test_what_the_pods_of_a_cluster_get_imports_nothing_of_ours_that_they_do_not_get() -> None:
+    root = Path(jupyter_mlops.__file__).parents[1]
+    names = set(code.files())
+    for name in sorted(names):
+        package = name.split("/")[:-1]
+        for node in ast.parse((root / name).read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.ImportFrom) or not node.level:
+                continue
+            module = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            path = "/".join(filter(None, module))
+            for found in (f"{path}.py", f"{path}/__init__.py", *(f"{path}/{each.name}.py" for each in node.names)):
+                assert found in names or not (root / found).exists(), f"{name} needs {found}"
 
 
 def test_packages_of_the_profile_that_can_not_be_installed_end_the_pod(tmp_path: Path) -> None:

@@ -22,7 +22,15 @@ _PARTS = ("core", "agent", "home", "pricing", "controller", "places", "client")
 #: some; the kernel's versions are installed then.
 _NEEDED = {"pydantic": "pydantic", "kubernetes.aio": "kubernetes", "aiohttp": "aiohttp"}
 #: What of these nobody needs in the pods of a cluster.
-_NOT_IN_CLUSTERS = ("places/kubernetes/services/", "places/kubernetes/schedules/")
+_NOT_IN_CLUSTERS = (
+    "places/kubernetes/services/",
+    "places/kubernetes/schedules/",
+    *(
+        f"core/{name}.py"
+        for name in ("board", "compared", "elsewhere", "foresight", "history", "log_questions", "schema")
+    ),
+    *(f"home/{name}.py" for name in ("elsewhere", "request_copies")),
+)
 #: What of these only the wall needs, and the parts for its own pod, which knows no Dask.
 _WALL = ("core/wall.py", "places/kubernetes/wall/")
 _PARTS_OF_WALL = ("core", "agent", "home", "pricing", "controller", "places")
