@@ -7,17 +7,14 @@ and a third one while it takes over.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-import psutil
 
 from ..core.base import Seconds
 from ..core.service import ReplicaState, ServiceSpec
 from ..core.words import about, percent
+from ..home.machine import free_memory
 from .arm import Arm
 
 #: Seconds that the version which served before is kept ready.
@@ -28,8 +25,6 @@ FREE = 0.1
 
 #: Seconds that its replicas have to say that they are there, before they serve again.
 _THERE: Seconds = 2.0
-
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 class Standby:
@@ -98,18 +93,6 @@ class Standby:
 def bounds(spec: ServiceSpec) -> dict[str, Any]:
     """What replicas of any version are made by."""
     return spec.model_dump(include={"patience", "profile", "name", "model"})
-
-
-def free_memory() -> float:
-    """The part of the memory that is free: of this machine, or of the container if that is less."""
-    machine = psutil.virtual_memory()
-    parts = [machine.available / machine.total]
-    with contextlib.suppress(OSError, ValueError):  # "max", where a container has no bound of its own
-        most = int((_CGROUP / "memory.max").read_text())
-        files = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
-        used = int((_CGROUP / "memory.current").read_text()) - int(files.get("inactive_file", 0))
-        parts.append(1 - used / most)
-    return min(parts)
 
 
 def _name(arm: Arm) -> str:

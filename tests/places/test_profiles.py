@@ -18,9 +18,8 @@ from jupyter_mlops.core.errors import NameTaken, Refused, UnknownProfile
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.settings import Settings
-from jupyter_mlops.home import settings
+from jupyter_mlops.home import machine, settings
 from jupyter_mlops.places import profiles
-from jupyter_mlops.places.local import machine
 from jupyter_mlops.places.local.shipped import profiles_for
 
 

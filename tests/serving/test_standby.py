@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_mlops.core.model import ModelVersion
 from jupyter_mlops.core.service import ServiceSpec
+from jupyter_mlops.home import machine
 from jupyter_mlops.serving import standby
 from jupyter_mlops.serving.standby import FREE, KEPT, Standby
 
@@ -84,4 +85,4 @@ async def test_only_what_is_meant_and_whole_serves_again(free: dict[str, float])
 
 
 def test_how_much_is_free_is_a_part() -> None:
-    assert 0 <= standby.free_memory() <= 1
+    assert 0 <= machine.free_memory() <= 1

@@ -39,11 +39,12 @@ from ...core.naming import ClusterName, unknown
 from ...core.profile import Place, Profile
 from ...core.run import RunState
 from ...core.words import about
+from ...home import machine
 from ...home.accounts import AccountsFile
 from ...home.clusters import EVENTS, RECEIPT, RECORD, RUNS, SPEC, TIMELINE
 from ...home.owner import me
 from ..base import Address, Backend
-from . import machine, processes, remains, store
+from . import processes, remains, store
 from .folder import Folder
 from .hosting import LocalHosting
 from .launch import launch

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core.cluster import Problem
 from ...core.words import size
-from .machine import oom_kills
+from ...home.machine import oom_kills
 
 
 def why_lost(notice: dict[str, Any], log: list[str]) -> Problem:
