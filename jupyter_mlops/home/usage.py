@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import home
+from .days import remove_old_days
 
 if TYPE_CHECKING:
     from ..core.base import Time
     from ..core.callers import UsageDay
-
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True)
@@ -44,11 +41,5 @@ class UsageFolder:
         home.write(self.path / f"{day.day}.json", day.model_dump_json())
 
     def tidy(self, now: Time) -> None:
-        """Remove the days that are older than those that are kept; one that can't be removed stays."""
-        from ..core.callers import kept_days
-
-        oldest = kept_days(now)[-1]
-        with contextlib.suppress(OSError):
-            for path in self.path.glob("*.json"):
-                if _DAY.fullmatch(path.stem) and path.stem < oldest:
-                    path.unlink(missing_ok=True)
+        """As `remove_old_days`."""
+        remove_old_days(self.path, ".json", now)
