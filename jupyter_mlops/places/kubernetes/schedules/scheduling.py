@@ -26,6 +26,7 @@ from ..api.kubeconfig import UnknownContext
 from ..api.login import NoKubernetes
 from ..api.where import Where, everywhere, remember, where
 from ..names import ScheduleNames
+from ..records.record import RBAC
 from ..tunnel.connections import Connections
 from .listing import BATCH, cron_jobs, items_of, listed, log_of, one_listed, values_of
 from .objects import (
@@ -44,7 +45,6 @@ from .objects import (
 )
 from .stored import StoredSchedule
 
-_RBAC = "rbac.authorization.k8s.io/v1"
 _JSON_PATCH = "application/json-patch+json"
 
 #: Seconds for Kubernetes to answer a list; that runs have to end, beside their own patience; between two looks.
@@ -247,7 +247,7 @@ async def _supply(
     """What its pods need."""
     owns = names.owner_of({"apiVersion": BATCH, "kind": "CronJob", **owner})
     for kind, body in rights(spec, ids, owns).items():
-        await _post(api, kind, "" if kind == "serviceaccounts" else _RBAC, body)
+        await _post(api, kind, "" if kind == "serviceaccounts" else RBAC, body)
     for body in secrets(spec, ids, owns, build, files, parcel):
         await _post(api, "secrets", "", body)
     if (environment := environment_secret(spec, ids, owns)) is not None and not await _post(

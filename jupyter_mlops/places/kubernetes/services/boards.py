@@ -11,14 +11,14 @@ from .. import names
 from ..api.client import MERGE_PATCH, Answer, Api, Json
 from ..names import ServiceNames
 from ..records.kept import change, secret
+from ..records.record import RBAC
 from .objects import metadata_of, profile_of
 from .posting import post
 from .record import TRIES
 from .trial import BOARD, account_of, rights
 
-_RBAC = "rbac.authorization.k8s.io/v1"
 #: The groups of the kinds by which pods get their right.
-_GROUPS = {"roles": _RBAC, "rolebindings": _RBAC}
+_GROUPS = {"roles": RBAC, "rolebindings": RBAC}
 
 
 async def supply_board(api: Api, ids: ServiceNames, spec: ServiceSpec, owner: Json) -> None:

@@ -20,6 +20,7 @@ from ..api.kubeconfig import UnknownContext
 from ..api.login import NoKubernetes
 from ..api.where import Where
 from ..names import ServiceNames
+from ..records.record import APPS
 from ..tunnel.connections import Connections
 from .seen import folder_of, told_here
 from .stored import StoredService
@@ -159,7 +160,7 @@ async def services_listed(api: Api, query: Mapping[str, str]) -> list[StoredServ
     label, both = query["labelSelector"], f"service-record,{BOARD}"
     kept, deployments, pods = await asyncio.gather(
         api.request("GET", api.path("secrets"), query={"labelSelector": f"{label},{names.PART} in ({both})"}),
-        api.request("GET", api.path("deployments", group="apps/v1"), query={"labelSelector": label}),
+        api.request("GET", api.path("deployments", group=APPS), query={"labelSelector": label}),
         api.request("GET", api.path("pods"), query={"labelSelector": f"{label},{names.PART}=replica"}),
     )
     made = {_service(each): each for each in deployments.get("items") or []}

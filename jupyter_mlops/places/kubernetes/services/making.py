@@ -15,6 +15,7 @@ from ....home.services import with_caller
 from .. import names
 from ..api.client import MERGE_PATCH, Answer, Api, Json, delete
 from ..names import ServiceNames
+from ..records.record import APPS, POLICY
 from .boards import supply_board
 from .objects import (
     BEFORE,
@@ -38,7 +39,7 @@ from .objects import (
 from .parcel import Parcels
 from .posting import post
 from .record import as_lines, look, store
-from .stopping import APPS, delete_deployment, delete_record
+from .stopping import delete_deployment, delete_record
 from .stored import StoredService, with_replicas
 from .tried import trial_of, unnoted
 
@@ -128,7 +129,7 @@ async def _supply(
     await post(api, "services", "", address_object(spec, ids, owner))
     if spec.replicas > 1:
         with contextlib.suppress(Answer):  # without the right to it only who drains a node must think of it
-            await post(api, "poddisruptionbudgets", "policy/v1", budget(spec, ids, owner))
+            await post(api, "poddisruptionbudgets", POLICY, budget(spec, ids, owner))
 
 
 async def _patch_deployment(api: Api, ids: ServiceNames, operations: Sequence[Json]) -> None:

@@ -23,6 +23,7 @@ from ..pods.merge import merge
 from ..pods.template import REPLICA, replica_pod
 from ..records import code
 from ..records.kept import secret
+from ..records.record import APPS, POLICY
 from .parcel import Parcels, ServiceParcel
 from .trial import trial_template, volume_of
 
@@ -165,7 +166,7 @@ def deployment(spec: ServiceSpec, ids: ServiceNames, template: Json) -> Json:
     metadata = metadata_of(spec, ids, ids.whole, "service")
     metadata["annotations"][REVISION] = spec.revision
     return {
-        "apiVersion": "apps/v1",
+        "apiVersion": APPS,
         "kind": "Deployment",
         "metadata": metadata,
         "spec": {
@@ -228,7 +229,7 @@ def address_object(spec: ServiceSpec, ids: ServiceNames, owner: Json) -> Json:
 def budget(spec: ServiceSpec, ids: ServiceNames, owner: Json) -> Json:
     """That nodes which are drained take one of its pods at a time."""
     return {
-        "apiVersion": "policy/v1",
+        "apiVersion": POLICY,
         "kind": "PodDisruptionBudget",
         "metadata": metadata_of(spec, ids, ids.whole, "service", owner),
         "spec": {

@@ -9,12 +9,11 @@ from ....core.base import Seconds
 from ....core.errors import Unreadable
 from .. import names
 from ..api.client import Answer, Api, delete
+from ..records.record import APPS
 from .objects import BEFORE, RECEIPT
 from .record import TRIES, look, store
 from .stored import StoredService
 from .trial import BOARD
-
-APPS = "apps/v1"
 
 #: Seconds between two looks at whether something has happened.
 LOOK: Seconds = 0.5
