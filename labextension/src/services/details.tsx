@@ -1,7 +1,6 @@
 import React, { useState } from 'react';
 
 import { CommandIDs } from '../commands';
-import { Button } from '../controls/button';
 import { ProblemLine } from '../controls/problem';
 import { useFetched, useLooks } from '../details/fetched';
 import { Trail } from '../models/trail';
@@ -15,6 +14,7 @@ import { CandidateRow } from './candidate';
 import { ServiceCharts } from './charts';
 import { PerformanceTable } from './performance';
 import { RetrainButton, RetrainingLine } from './retraining';
+import { TryButton } from './try';
 import { WatchTable } from './watch';
 
 /** Milliseconds between two looks: as often as a service compares, and as it keeps what it was asked. */
@@ -76,16 +76,7 @@ function Summary({ service }: { service: ServiceState }): JSX.Element {
       </button>
       <span>{serviceInfo(trans, service)}</span>
       {phase === 'ready' && <Address address={address} />}
-      {phase === 'ready' && (
-        <Button
-          label={trans.__('Ask %1 something', name)}
-          popup="dialog"
-          onClick={() => commands.execute(CommandIDs.tryService, { service: name })}
-          handle="service-try"
-        >
-          {trans.__('try…')}
-        </Button>
-      )}
+      {phase === 'ready' && <TryButton service={name} />}
     </div>
   );
 }

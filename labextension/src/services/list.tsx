@@ -16,6 +16,7 @@ import { Address } from './address';
 import { CandidateRow } from './candidate';
 import { Missed } from './missed';
 import { RetrainButton, RetrainingLine } from './retraining';
+import { TryButton } from './try';
 
 /** The services by name; those only that are `wanted`, where that isn't empty. Without any, nothing is shown. */
 export function ServiceSection({ wanted }: { wanted: string }): JSX.Element | null {
@@ -93,16 +94,7 @@ const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Eleme
       <div className="jp-mlops-service-row">
         {isReady && <Address address={address} />}
         <span className="jp-mlops-service-buttons">
-          {isReady && (
-            <Button
-              label={trans.__('Ask %1 something', name)}
-              popup="dialog"
-              onClick={() => commands.execute(CommandIDs.tryService, { service: name })}
-              handle="service-try"
-            >
-              {trans.__('try…')}
-            </Button>
-          )}
+          {isReady && <TryButton service={name} />}
           {canRollBack(service) && !isTried(service.candidate) && (
             <Button
               label={rollBackLabel(trans, service)}

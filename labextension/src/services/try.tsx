@@ -1,6 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import React, { useState } from 'react';
 
+import { CommandIDs } from '../commands';
+import { Button } from '../controls/button';
 import { DialogForm } from '../controls/dialog-form';
 import { useFetched } from '../details/fetched';
 import { MlopsError } from '../request';
@@ -11,6 +13,21 @@ export interface IHeard {
   /** The status of HTTP. */
   status: number;
   answer: unknown;
+}
+
+/** Opens the form. */
+export function TryButton({ service: name }: { service: string }): JSX.Element {
+  const { commands, trans } = useMlops();
+  return (
+    <Button
+      label={trans.__('Ask %1 something', name)}
+      popup="dialog"
+      onClick={() => commands.execute(CommandIDs.tryService, { service: name })}
+      handle="service-try"
+    >
+      {trans.__('try…')}
+    </Button>
+  );
 }
 
 /** A request that can be changed, filled with the version's example, and what the service answers to it. */
