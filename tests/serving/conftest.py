@@ -101,20 +101,28 @@ def load(service: mlops.Service) -> Iterator[Counter[tuple[int, str]]]:
     """Callers that ask again and again, and leave the CPU time for what they wait for; what they heard: status and
     version."""
     heard: Counter[tuple[int, str]] = Counter()
-    over, lock = threading.Event(), threading.Lock()
+    lock = threading.Lock()
 
-    def ask() -> None:
+    def ask(over: threading.Event) -> None:
         with Caller(service) as call:
             while not over.wait(0.01):
                 answer = call("POST", "/predict", ROW)
                 with lock:
                     heard[answer.status, str(answer.told.get("model_version", answer.told))] += 1
 
-    threads = [threading.Thread(target=ask) for _ in range(CALLERS)]
+    with asking(ask):
+        yield heard
+
+
+@contextmanager
+def asking(ask: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Have callers ask until it is over, as they hear by the event."""
+    over = threading.Event()
+    threads = [threading.Thread(target=ask, args=(over,)) for _ in range(CALLERS)]
     for thread in threads:
         thread.start()
     try:
-        yield heard
+        yield
     finally:
         over.set()
         for thread in threads:

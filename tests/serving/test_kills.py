@@ -16,7 +16,7 @@ from pathlib import Path
 import jupyter_mlops as mlops
 from jupyter_mlops.home.services import service_folder
 
-from .conftest import CALLERS, ROW, Caller, load, until
+from .conftest import CALLERS, ROW, Caller, asking, load, until
 
 
 def test_a_replica_that_hangs_under_load_costs_what_it_was_asked_and_is_replaced(home: Path) -> None:
@@ -44,9 +44,9 @@ def patient(service: mlops.Service, back: threading.Event) -> Iterator[Counter[t
     """Callers that try again over a new connection, as clients do: whether they asked after it was back, and the status
     they heard, or 0 where nobody answered."""
     heard: Counter[tuple[bool, int]] = Counter()
-    over, lock = threading.Event(), threading.Lock()
+    lock = threading.Lock()
 
-    def ask() -> None:
+    def ask(over: threading.Event) -> None:
         call = Caller(service)
         while not over.wait(0.05):
             after = back.is_set()
@@ -57,15 +57,8 @@ def patient(service: mlops.Service, back: threading.Event) -> Iterator[Counter[t
             with lock:
                 heard[after, status] += 1
 
-    threads = [threading.Thread(target=ask) for _ in range(CALLERS)]
-    for thread in threads:
-        thread.start()
-    try:
+    with asking(ask):
         yield heard
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_a_router_that_is_killed_under_load_answers_again_once_it_is_deployed(home: Path) -> None:
