@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -21,6 +22,9 @@ PART = 0.1
 #: Tasks that a thread has done when a rung is over, and seconds that it takes at least and at most. One that is sure
 #: to this part of its speed needs no more.
 TASKS, LEAST, MOST, SURE = 3, 2.0, 20.0, 0.03
+
+#: Standard errors by which a rung has to be slower than the one before to be called slower.
+_BEYOND_DOUBT = 2.0
 
 LadderPhase = Annotated[Literal["asked", "climbing", "done"], otherwise("done")]
 
@@ -74,6 +78,12 @@ class Rung(Record):
     def each(self) -> float:
         """Items a second of one of its workers."""
         return self.rate / self.workers
+
+    def slower_than(self, other: Rung) -> bool:
+        """Whether it did less than `other` by more than the two were measured to: by two standard errors of what is
+        between them. One that a moment's disturbance held up is no reason to end a ladder."""
+        unsure = math.hypot(self.rate * self.spread, other.rate * other.spread)
+        return other.rate - self.rate > _BEYOND_DOUBT * unsure
 
 
 class Forecast(Record):

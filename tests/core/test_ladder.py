@@ -249,6 +249,14 @@ def test_a_ladder_in_words() -> None:
     assert [choice.aim for choice in left.choices] == aims
 
 
+@pytest.mark.parametrize(
+    ("rate", "spread", "slower"), [(9.0, 0.01, True), (9.0, 0.08, False), (9.9, 0.01, False), (12.0, 0.01, False)]
+)
+def test_a_size_is_slower_only_beyond_what_it_was_measured_to(rate: float, spread: float, slower: bool) -> None:
+    before = a_rung(1, 10.0).model_copy(update={"spread": 0.02})
+    assert a_rung(2, rate).model_copy(update={"spread": spread}).slower_than(before) == slower
+
+
 @pytest.mark.parametrize("threads", [1, 4, 50])
 @pytest.mark.parametrize("item", [0.004, 0.3, 5.0])
 def test_a_meter_reads_the_speed_of_threads_whose_tasks_end_together_or_not(threads: int, item: float) -> None:

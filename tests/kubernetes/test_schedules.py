@@ -78,6 +78,10 @@ def said(capsys: pytest.CaptureFixture[str]) -> Said:
 
 def test_notebooks_run_by_themselves_until_they_are_to_no_more(folder: Path, namespace: Namespace, said: Said) -> None:
     """One when its minute comes; the others at once, as Kubernetes' own tool has it."""
+
+    def told_of(notebook: Path) -> str:
+        return f"{mlops.pipeline(notebook)}\n{said('pipeline', 'log', notebook)}"
+
     goes_on, good, bad = (folder / f"{name}.ipynb" for name in ENDS)
     mlops.pipeline(good).schedule("1 min", profile="night")
     daily = ("--every", "1 day at 02:00", "--place", "kubernetes", "--profile", "night", "--zone", "Europe/Berlin")
@@ -89,7 +93,7 @@ def test_notebooks_run_by_themselves_until_they_are_to_no_more(folder: Path, nam
         if not (name := made["metadata"]["name"]).startswith("good-"):
             namespace.kube.kubectl("create", "job", f"{name}-now", f"--from=cronjob/{name}", "-n", namespace.name)
 
-    until(lambda: "it waits" in said("pipeline", "log", goes_on), PATIENCE)
+    until(lambda: "it waits" in said("pipeline", "log", goes_on), PATIENCE, lambda: told_of(goes_on))
     assert "It runs since " in str(mlops.pipeline(goes_on))
     clusters = json.loads(said("list", "--json"))
     assert len([each for each in clusters if each["name"].startswith("goes-on-")]) == 1
@@ -97,10 +101,11 @@ def test_notebooks_run_by_themselves_until_they_are_to_no_more(folder: Path, nam
     assert "every" not in str(mlops.pipeline(goes_on))
     until(lambda: not [each for each in _left(namespace) if "goes-on-" in each], PATIENCE)  # its cluster ended, too
 
-    until(lambda: ": done." in str(mlops.pipeline(good)), PATIENCE)
+    until(lambda: ": done." in str(mlops.pipeline(good)), PATIENCE, lambda: told_of(good))
     until(lambda: "the sum is 30" in said("pipeline", "log", good), PATIENCE)  # of the next one, if that has begun
     assert mlops.pipeline(good).values()["rows"] == [0, 3, 6, 9, 12]
-    until(lambda: "failed: It stopped in step end: ValueError: 5 on purpose" in str(mlops.pipeline(bad)), PATIENCE)
+    failed = "failed: It stopped in step end: ValueError: 5 on purpose"
+    until(lambda: failed in str(mlops.pipeline(bad)), PATIENCE, lambda: told_of(bad))
     listed = said("pipeline", "list")
     assert str(good) in listed and str(bad) in listed and str(goes_on) not in listed
     over = [each for each in json.loads(said("list", "--all", "--json")) if each["phase"] == "ended"]

@@ -153,7 +153,7 @@ class Climb:
         if present < size:
             await self._change(why=f"{count(size, 'worker')} didn't come in time")
             return False
-        if len(rungs) > 1 and rungs[-1].rate < rungs[-2].rate:
+        if len(rungs) > 1 and rungs[-1].slower_than(rungs[-2]):
             await self._change(why=f"{count(size, 'worker')} were slower than {rungs[-2].workers:,}")
             return False
         return True
