@@ -13,8 +13,9 @@ from ..runs.cluster import a_cluster
 from .kernels import Kernel
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def notebook_cluster() -> Iterator[mlops.Cluster]:
+    """One for the tests of a file, as those of runs have it."""
     with a_cluster("notes") as made:
         yield made
 

@@ -18,13 +18,8 @@ LONG = 150.0
 
 @contextmanager
 def a_cluster(name: str, workers: int = 2) -> Iterator[mlops.Cluster]:
-    """A cluster with that many workers ready; stopped, with its processes gone, at the end.
-
-    Between two files of tests that use it lie others: it waits for as long as they take.
-    """
-    profile = mlops.profiles.get("this-machine")
-    patient = profile.limits.model_copy(update={"idle_timeout": None})
-    made = mlops.start(profile.model_copy(update={"limits": patient}), name=name, workers=workers)
+    """A cluster with that many workers ready; stopped, with its processes gone, at the end."""
+    made = mlops.start("this-machine", name=name, workers=workers)
     made.wait(workers, LONG)
     try:
         yield made

@@ -18,8 +18,9 @@ def as_in_a_notebook(request: pytest.FixtureRequest) -> Iterator[None]:
     cloudpickle.unregister_pickle_by_value(request.module)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def runs_cluster() -> Iterator[mlops.Cluster]:
+    """One for the tests of a file: it takes more of a CPU to wait for the next file than to begin anew there."""
     with a_cluster("runs") as made:
         yield made
 

@@ -105,7 +105,7 @@ def load(service: mlops.Service) -> Iterator[Counter[tuple[int, str]]]:
 
     def ask(over: threading.Event) -> None:
         with Caller(service) as call:
-            while not over.wait(0.01):
+            while not over.wait(0.03):
                 answer = call("POST", "/predict", ROW)
                 with lock:
                     heard[answer.status, str(answer.told.get("model_version", answer.told))] += 1
