@@ -54,23 +54,24 @@ async def pipeline(asked: Namespace) -> None:
 def _list(asked: Namespace) -> None:
     """The notebooks that run by themselves."""
     from ..pipelines.clock import ensure_clock
-    from ..pipelines.placed import schedules_there
     from ..pipelines.show import told_of_schedule
+    from ..pipelines.there import schedules_there
 
     ensure_clock()
-    there, problems = schedules_there()
-    for problem in problems:
+    there = schedules_there()
+    for problem in there.problems:
         put(f"There may be more: {problem.what}{f' ({problem.why})' if problem.why else ''}.\n", sys.stderr)
-    schedules = [*read_schedules(), *there]
+    schedules = [*read_schedules(), *there.found]
     if asked.json:
-        return as_json(schedules)
+        return as_json([*schedules, *(each for each, _ in there.unheard)])
     lines = [f"{each.notebook}\n  {told_of_schedule(each)}" for each in schedules]
+    lines += [f"{each.notebook}\n  {told_of_schedule(each, silence)}" for each, silence in there.unheard]
     return put("\n".join(lines or ["No notebook runs by itself."]) + "\n", sys.stdout)
 
 
 def _log(notebook: str) -> None:
     """What the last run by itself printed."""
-    from ..pipelines.placed import log_there, schedule_in_any
+    from ..pipelines.there import log_there, schedule_in_any
 
     path = os.path.realpath(notebook)
     found = here if (here := read_schedule(path)) is not None else schedule_in_any(path)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from .answer import ProcessAnswer
 from .base import Input, Label, Record, Saying, Time, first
 from .cluster import Problem
 from .gate import GateRules, Verdict
@@ -35,14 +36,10 @@ class PromotionAsked(Record):
     actor: Actor
 
 
-class PromotionAnswer(Record):
-    """The verdict, or the error that was raised, by its class's name."""
+class PromotionAnswer(ProcessAnswer):
+    """The verdict."""
 
     verdict: Verdict | None = None
-    error: str = ""
-    what: str = ""
-    why: str = ""
-    todo: str = ""
 
 
 class ModelView(Record):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from .base import Label, Record, Saying, Seconds, Time
+from pydantic import Field
+
+from .answer import ProcessAnswer
+from .base import Input, Label, Record, Saying, Seconds, Time, otherwise
 from .cluster import Problem
 from .errors import InvalidSpec
 from .formats import FORMAT
@@ -34,7 +37,8 @@ class Every(NamedTuple):
 class Schedule(Record):
     """A notebook whose steps are run by themselves. `every` says when, `python` is the program that runs them,
     `cluster` where, if not wherever runs go. `began` is when they were run last, `ended` when that was over, `code` its
-    exit code, and `said` the last line that it printed.
+    exit code, and `said` the last line that it printed. `asked` is since when somebody wants them to be run at once,
+    and `turn`, where they were run so, when they had begun in their turn before: 0 for never.
 
     In another `place` than this machine it is run `where` (a namespace, for one) on a cluster of `profile`. `line` is
     `every` as a line of cron by the clock of `zone`, `digest` that of the notebook that was brought along with `files`
@@ -50,6 +54,8 @@ class Schedule(Record):
     ended: Time | None = None
     code: int | None = None
     said: Saying = ""
+    asked: Time | None = None
+    turn: Time | None = None
     place: Label = HERE
     where: Label = ""
     profile: Label = ""
@@ -68,7 +74,85 @@ class Schedule(Record):
         ------
         InvalidSpec : another version wrote an `every` that this one can't read.
         """
-        return next_after(parse_every(self.every), self.began or self.created, first=self.began is None)
+        turn = self._next_turn()
+        return turn if self.asked is None else min(turn, self.asked)
+
+    def begun(self, now: Time) -> Schedule:
+        """As it is when a run begins. One that was asked for between two turns moves none of them. Raises as `due`."""
+        between = self.asked is not None and self._next_turn() > now
+        before = self.turn if self.turn is not None else self.began or 0
+        told = {"began": now, "ended": None, "code": None, "said": "", "asked": None}
+        return self.model_copy(update={**told, "turn": before if between else None})
+
+    def _next_turn(self) -> Time:
+        last = self.began if self.turn is None else self.turn or None
+        return next_after(parse_every(self.every), last or self.created, first=last is None)
+
+
+#: How a notebook that runs by itself is: it hasn't run so far, is about to, runs, or how that went last.
+SchedulePhase = Annotated[Literal["new", "asked", "running", "done", "failed", "unknown"], otherwise("unknown")]
+
+
+class ScheduleView(Record):
+    """A notebook that runs by itself, as browsers show it. `id` stands for it in routes; `path` leads to the notebook
+    from the server's root on, empty where it lies elsewhere. `next` is when it runs next, if that is known. The rest is
+    as in `Schedule`; `zone` is the clock's also where that is this machine's."""
+
+    id: Label
+    notebook: Saying
+    path: str = ""
+    every: Label
+    created: Time
+    place: Label = HERE
+    where: Label = ""
+    profile: Label = ""
+    cluster: Label | None = None
+    zone: Label = ""
+    next: Time | None = None
+    phase: SchedulePhase = "new"
+    began: Time | None = None
+    ended: Time | None = None
+    said: Saying = ""
+    suspended: bool = False
+    problem: Problem | None = None
+
+
+class ScheduleList(Record):
+    """All notebooks that run by themselves, by name; `silent`: why there may be more."""
+
+    schedules: list[ScheduleView] = []
+    silent: list[Problem] = []
+
+
+class ScheduleRequest(Input):
+    """A notebook that is to run by itself: its `path` from the server's root on; the others are those of
+    `Pipeline.schedule`."""
+
+    path: Annotated[str, Field(min_length=1, max_length=4096)]
+    every: str
+    cluster: str | None = None
+    place: str | None = None
+    profile: str | None = None
+    zone: str | None = None
+
+
+class ScheduleAsked(Record):
+    """The same for the process that does it: the notebook is named by its path on the disk, and what was brought along
+    besides before is brought again."""
+
+    notebook: str
+    every: str
+    cluster: str | None = None
+    place: str | None = None
+    profile: str | None = None
+    zone: str | None = None
+    files: list[str] = []
+
+
+class ScheduleAnswer(ProcessAnswer):
+    """What that process had to say besides."""
+
+    told: list[Saying] = []
 
 
 class ScheduleSpec(Record):

@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Record, Saying, Seconds, Time
+from .base import Label, Record, Saying, Seconds, Time
 from .cluster import ClusterState, Event, SilentPlace, WorkerState
 from .estimate import Estimate
 from .operation import Operation
 from .profile import Place, Profile
 from .promotion import ModelSummary
 from .run import Entry, RunState
+from .schedule import ScheduleList
 from .service import ServiceState
 
 
@@ -27,13 +28,16 @@ class ProfileView(Record):
 
 
 class PlaceView(Record):
-    """A place that clusters can be made in: its name, what people read for it, whether its groups may ask for spot, and
-    whether services can be made there by its profiles."""
+    """A place that clusters can be made in: its name, what people read for it, whether its groups may ask for spot,
+    whether services can be made there by its profiles, and whether notebooks run by themselves there: by the clock of
+    `zone`, where it has one of its own."""
 
     name: Place
     title: str
     has_spot: bool = False
     has_services: bool = False
+    has_schedules: bool = False
+    zone: Label = ""
 
 
 class PlaceChange(Record):
@@ -100,6 +104,14 @@ class ServicesChange(Record):
     value: list[ServiceState]
 
 
+class SchedulesChange(Record):
+    """The notebooks that run by themselves are now these, by name."""
+
+    noun: Literal["schedules"] = "schedules"
+    id: Literal[""] = ""
+    value: ScheduleList
+
+
 class WorkersChange(Record):
     """Workers of the cluster `id` that changed; `gone` names those to drop; `whole`: forget all others first.
 
@@ -140,6 +152,7 @@ Change = Annotated[
     | SilentChange
     | ModelsChange
     | ServicesChange
+    | SchedulesChange
     | WorkersChange
     | EventsChange
     | JournalChange,
@@ -163,6 +176,7 @@ class Snapshot(Record):
     silent: list[SilentPlace] = []
     models: list[ModelSummary] = []
     services: list[ServiceState] = []
+    schedules: ScheduleList = ScheduleList()
     #: Another message follows within that time, if only an empty one: a browser can tell a quiet server from a dead
     #: connection. 0 is a server that promises nothing.
     beat: Seconds = 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from .. import home
+from ..core.base import Time
 from ..core.errors import Unreadable
 from ..core.schedule import Schedule
 from .steps import PIPELINES, pipeline_folder, pipelines_dir
@@ -27,8 +29,12 @@ def read_schedule(notebook: str) -> Schedule | None:
 
 def read_schedules() -> list[Schedule]:
     """All schedules, but for those that can't be read. Makes nothing, where there is none."""
+    return _all_named(SCHEDULE)
+
+
+def _all_named(name: str) -> list[Schedule]:
     found = []
-    for path in sorted((home.home() / PIPELINES).glob(f"*/{SCHEDULE}")):
+    for path in sorted((home.home() / PIPELINES).glob(f"*/{name}")):
         with contextlib.suppress(FileNotFoundError, Unreadable):
             found.append(home.read(Schedule, path))
     return found
@@ -42,12 +48,30 @@ def write_schedule(schedule: Schedule) -> None:
 
 
 def note_schedule(schedule: Schedule) -> None:
-    """Note how its last run went, unless somebody has changed or ended it meanwhile. Raises as `write_schedule`."""
+    """Note how its last run went, unless somebody has changed or ended it meanwhile. That it is to run at once stays,
+    if somebody has said so since that run began. Raises as `write_schedule`."""
     folder = pipeline_folder(schedule.notebook)
     with home.locked(folder):
         now = read_schedule(schedule.notebook)
-        if now is not None and (now.every, now.created) == (schedule.every, schedule.created):
+        if now is None or (now.every, now.created) != (schedule.every, schedule.created):
+            return
+        late = now.asked is not None and now.asked > (schedule.began or 0)
+        noted = schedule.model_copy(update={"asked": now.asked if late else None})
+        home.write(folder / SCHEDULE, noted.model_dump_json(indent=1))
+
+
+def ask_for_run(notebook: str, now: Time) -> Schedule | None:
+    """Have a notebook that runs by itself run at once, and once more where it runs already; None where it doesn't by
+    itself. Raises as `write_schedule`."""
+    folder = pipeline_folder(notebook)
+    if not folder.exists():
+        return None
+    with home.locked(folder):
+        schedule = read_schedule(notebook)
+        if schedule is not None:
+            schedule = schedule.model_copy(update={"asked": now})
             home.write(folder / SCHEDULE, schedule.model_dump_json(indent=1))
+        return schedule
 
 
 def remove_schedule(notebook: str) -> bool:
@@ -68,6 +92,11 @@ def read_placed(notebook: str) -> Schedule | None:
     return None
 
 
+def read_all_placed() -> list[Schedule]:
+    """What was asked of all other places from here, as `read_schedules`."""
+    return _all_named(PLACED)
+
+
 def write_placed(schedule: Schedule) -> None:
     """Remember that another place runs it; raises `StorageFull`, `Refused`."""
     folder = home.private(pipeline_folder(schedule.notebook))
@@ -82,6 +111,18 @@ def remove_placed(notebook: str) -> None:
 def log_of(notebook: str) -> Path:
     """What a notebook's last run by itself printed."""
     return pipeline_folder(notebook) / LOG
+
+
+def end_of_log(notebook: str, most: int) -> list[str]:
+    """The last lines of that, of at most so many bytes; none where it hasn't run, or has only just begun."""
+    try:
+        with log_of(notebook).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - most))
+            lines = file.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    return lines[1:] if size > most else lines
 
 
 @contextlib.contextmanager

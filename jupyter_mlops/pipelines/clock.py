@@ -21,7 +21,7 @@ from ..core.errors import InvalidSpec, MlopsError, Unavailable
 from ..core.schedule import Schedule
 from ..home.schedules import clock, clock_log, log_of, note_schedule, read_schedules
 from . import alarms
-from .child import PipelineProcess
+from .child import INTERRUPTED, PipelineProcess
 
 #: Seconds between two looks at the clock and the schedules.
 LOOK: Seconds = 5.0
@@ -29,6 +29,9 @@ LOOK: Seconds = 5.0
 #: Seconds ahead at which a run that is past began by a clock that was set back since: what it says is no use.
 _SET_BACK: Seconds = 3600.0
 
+
+#: What is said of a run that nobody follows any more.
+_CUT_SHORT = "it was cut short: what ran it was ended, or this machine"
 
 #: What retrains a service for its alarm: it stands above this one. Seconds that it has to begin, and until it is tried
 #: again where it couldn't.
@@ -68,11 +71,20 @@ def main() -> None:
     while _is_needed():  # again: one may have been made while this gave way
         try:
             with clock():
+                _note_cut_short(running)
                 _until_nothing_is_scheduled(running)
         except Unavailable:
             return
     for thread in running.values():
         thread.join()
+
+
+def _note_cut_short(running: dict[str, threading.Thread]) -> None:
+    """A run ends with the process that follows it: one that has no end, and isn't this one's, goes on no more."""
+    for schedule in read_schedules():
+        thread = running.get(schedule.notebook)
+        if schedule.began is not None and schedule.ended is None and (thread is None or not thread.is_alive()):
+            _note(schedule.model_copy(update={"ended": time.time(), "code": INTERRUPTED, "said": _CUT_SHORT}))
 
 
 def _until_nothing_is_scheduled(running: dict[str, threading.Thread]) -> None:
@@ -107,14 +119,18 @@ def _is_due(schedule: Schedule) -> bool:
 
 def _run(schedule: Schedule) -> None:
     """Run the steps of a notebook once, and note how that went."""
-    schedule = schedule.model_copy(update={"began": time.time(), "ended": None, "code": None, "said": ""})
+    schedule = schedule.begun(time.time())
     try:
         note_schedule(schedule)
         code, said = _followed(schedule)
     except (MlopsError, OSError) as error:
         code, said = 1, str(error)
+    _note(schedule.model_copy(update={"ended": time.time(), "code": code, "said": said}))
+
+
+def _note(schedule: Schedule) -> None:
     try:
-        note_schedule(schedule.model_copy(update={"ended": time.time(), "code": code, "said": said}))
+        note_schedule(schedule)
     except MlopsError as error:
         print(error, file=sys.stderr, flush=True)
 

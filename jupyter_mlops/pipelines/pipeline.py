@@ -26,9 +26,10 @@ from .child import INTERRUPTED, PipelineProcess
 from .clock import ensure_clock
 from .export import MADE, exported
 from .graph import Graph, graph_of
-from .placed import place_of, placed_schedule, schedule_there, unschedule_there, values_there
+from .placed import place_of, schedule_there, values_there
 from .show import StepView, as_html, as_text, told_of_schedule, views_of
 from .steps import digest_of_cell, path_of_notebook
+from .there import placed_schedule, unschedule_there
 from .values import kept_steps, values_of
 
 

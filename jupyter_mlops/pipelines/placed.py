@@ -1,10 +1,8 @@
-"""Schedules of other places than this machine: asked for, looked at, ended."""
+"""Notebooks that other places than this machine are to run by themselves."""
 
 from __future__ import annotations
 
 import ast
-import contextlib
-import os
 import time
 import zlib
 from collections.abc import Iterable, Sequence
@@ -15,27 +13,24 @@ from typing import Any
 from .. import places
 from ..client.clusters.kernel import loop_thread
 from ..client.words import tell
-from ..core.cluster import Problem
 from ..core.cron import cron_line, zone_named
-from ..core.errors import InvalidSpec, MlopsError, Unavailable
+from ..core.errors import InvalidSpec
 from ..core.profile import Profile
 from ..core.schedule import HERE, Schedule, ScheduleSpec, parse_every
 from ..core.words import first_of, listed
 from ..home import settings
 from ..home.owner import me
-from ..home.schedules import read_placed, remove_placed, write_placed
+from ..home.schedules import read_placed, write_placed
 from ..home.steps import seal_key_for
+from ..home.zone import zone_here
 from ..places import profiles, rules
-from ..places.scheduling import Scheduling
 from .brought import brought
 from .cells import CodeCell
+from .there import scheduling_of
 from .values import unpacked_steps, values_of
 
 #: What this machine's models are used by.
 _OF_THIS_MACHINE = frozenset({"deploy", "model", "models", "save_model", "score", "service", "services", "trail"})
-
-#: Where this machine says which time zone it is in.
-_LOCALTIME, _TIMEZONE = Path("/etc/localtime"), Path("/etc/timezone")
 
 
 def place_of(place: str | None, profile: str | None) -> str:
@@ -66,7 +61,7 @@ def schedule_there(
     files: Sequence[str] = (),
 ) -> Schedule:
     """Have a notebook run in another place. Parameters and errors are those of `Pipeline.schedule`."""
-    scheduling, found = _scheduling_of(place), _profile_of(place, profile)
+    scheduling, found = scheduling_of(place), _profile_of(place, profile)
     clock = zone or zone_here()
     now = datetime.now(zone_named(clock))
     line = cron_line(parse_every(every), now, zlib.crc32(f"{me()}{notebook}".encode()))
@@ -102,77 +97,13 @@ def schedule_there(
     made = loop_thread().call(scheduling.schedule(spec, whole.parts()))
     write_placed(wanted)
     if before is not None and before.place != place:
-        loop_thread().call(_scheduling_of(before.place).unschedule(before.notebook))
+        loop_thread().call(scheduling_of(before.place).unschedule(before.notebook))
     return made
-
-
-def schedules_there() -> tuple[list[Schedule], list[Problem]]:
-    """Those of all other places, and why there may be more. Raises nothing: a place that can't be asked hides no
-    other one."""
-    found, problems = list[Schedule](), list[Problem]()
-    for place in places.names():
-        try:
-            scheduling = places.get(place).scheduling()
-            there, problem = ([], None) if scheduling is None else loop_thread().call(scheduling.schedules())
-        except Exception as error:  # noqa: BLE001 - another package's code
-            there, problem = [], Problem(what=f"The place {place!r} can't be asked", why=str(error))
-        found += there
-        problems += [problem] if problem is not None else []
-    return found, problems
-
-
-def schedule_in_any(notebook: str) -> Schedule | None:
-    """That of a notebook in any other place, wherever it was asked for; None where there is none. Raises `Unavailable`
-    where a place that may have one can't be asked."""
-    found, problems = schedules_there()
-    its = next((each for each in found if each.notebook == notebook), None)
-    if its is None and problems:
-        raise Unavailable(problems[0].what, problems[0].why, problems[0].todo)
-    return its
-
-
-def placed_schedule(notebook: str) -> tuple[Schedule | None, Problem | None]:
-    """What another place has of a notebook, so far as it was asked from here; where it doesn't answer, what was asked,
-    and why nobody knows more."""
-    asked = read_placed(notebook)
-    if asked is None:
-        return None, None
-    try:
-        its = loop_thread().call(_scheduling_of(asked.place).get(notebook))
-    except MlopsError as error:
-        return asked, Problem.of(error)
-    if its is None:
-        remove_placed(notebook)  # somebody has removed it there
-    return its, None
-
-
-def unschedule_there(notebook: str, everywhere: bool = False) -> bool:
-    """End what another place runs of a notebook; whether it did.
-
-    Parameters
-    ----------
-    everywhere : also what wasn't asked for from here.
-
-    Raises `Unavailable`, `Refused`, as the place says.
-    """
-    asked = read_placed(notebook)
-    if asked is None and everywhere:
-        asked = schedule_in_any(notebook)
-    if asked is None:
-        return False
-    ended = loop_thread().call(_scheduling_of(asked.place).unschedule(notebook))
-    remove_placed(notebook)
-    return ended
-
-
-def log_there(schedule: Schedule) -> list[str]:
-    """What the last run of a notebook in another place printed. Raises as `Scheduling.log`."""
-    return loop_thread().call(_scheduling_of(schedule.place).log(schedule.notebook))
 
 
 def values_there(schedule: Schedule) -> dict[str, Any]:
     """What the steps of a notebook's last run in another place made. Raises as `Scheduling.values` and `values_of`."""
-    parts = loop_thread().call(_scheduling_of(schedule.place).values(schedule.notebook))
+    parts = loop_thread().call(scheduling_of(schedule.place).values(schedule.notebook))
     return values_of(unpacked_steps(parts), _key_of(schedule.notebook))
 
 
@@ -181,51 +112,11 @@ def _key_of(notebook: str | Path) -> bytes:
     return seal_key_for(f"schedule {notebook}")
 
 
-def zone_here() -> str:
-    """The name of this machine's time zone.
-
-    Raises
-    ------
-    InvalidSpec : it can't be found.
-    """
-    named = os.environ.get("TZ", "").lstrip(":")
-    if named.startswith("/"):  # a file, as of one's own computer
-        named = _in_zoneinfo(Path(named))
-    for name in [named] if named else _names_of_zone():
-        with contextlib.suppress(InvalidSpec):
-            zone_named(name)
-            return name
-    if time.timezone == 0 and not time.daylight:
-        return "UTC"
-    raise InvalidSpec("The name of this machine's time zone can't be found", "", 'Say it: zone="Europe/Berlin".')
-
-
 def _words(cell: CodeCell) -> Iterable[str]:
     """What a cell takes of a module by this package's name, or the one that it goes by everywhere."""
     for node in ast.walk(cell.tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             yield from [node.attr] if node.value.id in ("mlops", "jupyter_mlops") else []
-
-
-def _names_of_zone() -> Iterable[str]:
-    with contextlib.suppress(OSError):
-        yield _in_zoneinfo(_LOCALTIME)
-    with contextlib.suppress(OSError):
-        yield _TIMEZONE.read_text(encoding="utf-8").strip()
-
-
-def _in_zoneinfo(path: Path) -> str:
-    """The name of the zone whose file this is, or leads to."""
-    return str(path.resolve()).partition("/zoneinfo/")[2]
-
-
-def _scheduling_of(place: str) -> Scheduling:
-    found = places.get(place).scheduling()
-    if found is None:
-        able = [name for name in places.names() if places.get(name).scheduling() is not None]
-        todo = f"Use one of: {', '.join(able)}." if able else ""
-        raise InvalidSpec(f"The place {place!r} can't run notebooks by itself", "", todo)
-    return found
 
 
 def _profile_of(place: str, profile: str | None) -> Profile:

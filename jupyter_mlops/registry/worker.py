@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 
+from ..core.answer import refusal_as
 from ..core.base import read_record
 from ..core.errors import MlopsError
 from ..core.promotion import PromotionAnswer, PromotionAsked
@@ -29,7 +30,7 @@ def answer(asked: PromotionAsked) -> PromotionAnswer:
             actor=asked.actor,
         )
     except MlopsError as error:
-        return PromotionAnswer(error=type(error).__name__, what=error.what, why=error.why, todo=error.todo)
+        return refusal_as(PromotionAnswer, error)
     return PromotionAnswer(verdict=verdict)
 
 

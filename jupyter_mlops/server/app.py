@@ -22,6 +22,7 @@ from .money.handlers import HANDLERS as MONEY
 from .operations.handlers import HANDLERS as OPERATIONS
 from .profiles.handlers import HANDLERS as PROFILES
 from .runs.handlers import HANDLERS as RUNS
+from .schedules.handlers import HANDLERS as SCHEDULES
 from .serving.handlers import HANDLERS as SERVICES
 from .settings.handlers import HANDLERS as SETTINGS
 from .stream.handlers import HANDLERS as STREAM
@@ -36,6 +37,7 @@ ROUTES = [
     *RUNS,
     *MODELS,
     *SERVICES,
+    *SCHEDULES,
     *MONEY,
     *OPERATIONS,
     *STREAM,
@@ -80,7 +82,8 @@ class MlopsApp(ExtensionApp):
         from ..pipelines.clock import ensure_clock
         from .services import Services
 
-        services = Services(self.list_interval, self.quiet_interval, self.keep_days, self.log)
+        root = "" if self.serverapp is None else str(self.serverapp.web_app.settings.get("server_root_dir", ""))
+        services = Services(self.list_interval, self.quiet_interval, self.keep_days, self.log, root)
         await services.start()
         await asyncio.to_thread(ensure_clock)  # what is scheduled goes on after a restart of the machine
         # There no Authorizer is asked: only where it would allow everybody who is logged in.

@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
-from jupyter_server.utils import origin_matches_pat
+from jupyter_server.utils import ensure_async, origin_matches_pat
 from tornado import web
 
 from ..core.errors import InvalidInput, MlopsError
@@ -111,6 +111,11 @@ class Handler(APIHandler):
         if not isinstance(body, dict):
             raise InvalidInput("This request isn't valid", f"it must be an object, got a {type(body).__name__}")
         return body
+
+    async def check_may(self, action: str, resource: str) -> None:
+        """Refuse who may not do something else as well."""
+        if not await ensure_async(self.authorizer.is_authorized(self, self.current_user, action, resource)):
+            raise web.HTTPError(403, f"User is not authorized to {action} on resource: {resource}.")
 
     @property
     def asker(self) -> str:

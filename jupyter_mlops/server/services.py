@@ -21,6 +21,7 @@ from .runs.ends import RunEnds
 from .runs.journals import Journals
 from .runs.manager import RunManager
 from .runs.recording import Recording
+from .schedules.manager import ScheduleManager
 from .serving.manager import ServiceManager
 from .settings.manager import SettingManager
 from .stream.hub import Hub
@@ -36,14 +37,18 @@ class Services:
     ----------
     list_interval, quiet_interval : seconds between looks for clusters, with and without a browser.
     keep_days : days that the history is kept.
+    root : the folder that the server shows.
     """
 
-    def __init__(self, list_interval: Seconds, quiet_interval: Seconds, keep_days: float, log: Logger) -> None:
+    def __init__(
+        self, list_interval: Seconds, quiet_interval: Seconds, keep_days: float, log: Logger, root: str = ""
+    ) -> None:
         self.hub = Hub()
         self.keeper = Keeper(home.home() / "history.sqlite", keep_days * _DAY, log)
         self.operations = OperationManager(self.hub, log)
         self.models = ModelManager(self.hub, log)
         self.serving = ServiceManager(self.hub, log)
+        self.schedules = ScheduleManager(self.hub, log, root)
         self.profiles = ProfileManager(self.hub)
         self.settings = SettingManager(self.profiles)
         self.accounts = AccountManager()
@@ -67,6 +72,7 @@ class Services:
         await self.watcher.start()
         self.models.start()
         self.serving.start()
+        self.schedules.start()
         self.recording.start()
         self._pruning = asyncio.create_task(self._prune())
 
@@ -82,6 +88,7 @@ class Services:
         await self.operations.close()
         await self.models.close()
         await self.serving.close()
+        await self.schedules.close()
         await self.journals.close()
         await self.watcher.close()
         await self.keeper.close()

@@ -7,17 +7,24 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 import jupyter_mlops as mlops
 from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.errors import InvalidSpec
 from jupyter_mlops.core.schedule import Schedule
-from jupyter_mlops.home.schedules import log_of, read_schedule, remove_schedule, write_schedule
+from jupyter_mlops.home.schedules import (
+    ask_for_run,
+    log_of,
+    note_schedule,
+    read_schedule,
+    remove_schedule,
+    write_schedule,
+)
 from jupyter_mlops.pipelines.clock import ensure_clock
 
 from ..runs.cluster import until
+from .clocks import clocks, until_no_clock_is_left
 
 
 @pytest.fixture
@@ -25,20 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """With a home of its own, in which nothing is scheduled in the end."""
     monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
     yield tmp_path
-    until(lambda: not _clocks(tmp_path))
-
-
-def _clocks(folder: Path) -> list[int]:
-    """The processes that serve the home in a folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            ours = "jupyter_mlops.pipelines.clock" in process.cmdline()
-            if ours and process.environ().get("JUPYTER_MLOPS_HOME") == str(folder / "home"):
-                found.append(process.pid)
-        except psutil.Error:
-            continue
-    return found
+    until_no_clock_is_left(tmp_path / "home")
 
 
 def _notebook(path: Path, *cells: str) -> str:
@@ -59,15 +53,66 @@ def test_what_was_missed_runs_once_and_says_how_it_went(folder: Path) -> None:
         assert first is not None and first.code == 1 and "The step 'load' reads 'unknown'" in first.said
         assert "unknown" in log_of(path).read_text() and log_of(path).stat().st_mode & 0o077 == 0
         assert first.due() > time.time(), "the nights between don't count"
-        until(lambda: len(_clocks(folder)) == 1)
+        until(lambda: len(clocks(folder / "home")) == 1)
         ensure_clock()
-        assert len(_clocks(folder)) <= 2 and read_schedule(path) == first
+        assert len(clocks(folder / "home")) <= 2 and read_schedule(path) == first
     finally:
         assert remove_schedule(path) and not remove_schedule(path)
 
 
 def _none() -> Schedule:
     return Schedule(notebook="", every="", created=0)
+
+
+def test_who_asks_for_a_run_at_once_moves_no_turn(folder: Path) -> None:
+    path = _notebook(folder / "night.ipynb", "%%mlrun --step load\nx = unknown")
+    week_ago, soon = time.time() - 3 * 86400, time.strftime("%H:%M", time.localtime(time.time() + 7200))
+    write_schedule(Schedule(notebook=path, every=f"1 week at {soon}", created=week_ago - 86400, began=week_ago))
+    schedule = read_schedule(path)
+    assert schedule is not None and ask_for_run("/nowhere.ipynb", time.time()) is None
+    turn = schedule.due()
+    try:
+        assert turn > time.time() + 3600
+        asked = ask_for_run(path, time.time())
+        assert asked is not None and asked.due() <= time.time()
+        ensure_clock()
+        until(lambda: (read_schedule(path) or _none()).ended is not None)
+        after = read_schedule(path)
+        assert after is not None and after.asked is None and after.began is not None and after.began > week_ago + 1
+        assert after.due() == turn
+        assert after.begun(turn + 1).due() > turn + 6 * 86400, "the turn itself counts as ever"
+        never = Schedule(notebook=path, every="1 day at 02:00", created=time.time())
+        asked = never.model_copy(update={"asked": time.time()})
+        assert asked.begun(time.time()).due() == never.due(), "one that had no turn so far has its first then"
+    finally:
+        remove_schedule(path)
+
+
+def test_who_asks_while_it_runs_is_not_forgotten_when_that_ends(folder: Path) -> None:
+    path, now = str(folder / "night.ipynb"), time.time()
+    schedule = Schedule(notebook=path, every="1 week", created=now - 10, asked=now - 5)
+    write_schedule(schedule)
+    running = schedule.begun(now)
+    note_schedule(running)
+    kept = read_schedule(path)
+    assert kept is not None and kept.asked is None
+    ask_for_run(path, now + 1)
+    note_schedule(running.model_copy(update={"ended": now + 2, "code": 0}))
+    kept = read_schedule(path)
+    assert kept is not None and (kept.code, kept.asked) == (0, now + 1)
+    assert remove_schedule(path)
+
+
+def test_a_run_that_nobody_follows_any_more_was_cut_short(folder: Path) -> None:
+    path = _notebook(folder / "night.ipynb", "%%mlrun --step load\nx = unknown")
+    write_schedule(Schedule(notebook=path, every="1 week", created=time.time() - 60, began=time.time() - 50))
+    try:
+        ensure_clock()
+        until(lambda: (read_schedule(path) or _none()).ended is not None)
+        schedule = read_schedule(path)
+        assert schedule is not None and schedule.code != 0 and "cut short" in schedule.said
+    finally:
+        remove_schedule(path)
 
 
 def test_a_pipeline_says_when_it_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

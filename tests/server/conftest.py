@@ -107,6 +107,7 @@ class Browser:
         self.silent: list[Any] = []
         self.models: list[Any] = []
         self.services: list[Any] = []
+        self.schedules: dict[str, list[Any]] = {"schedules": [], "silent": []}
         self.workers: dict[str, dict[str, Any]] = {}
         self.events: dict[str, list[Any]] = {}
         self.journal: dict[str, list[Any]] = {}
@@ -143,7 +144,7 @@ class Browser:
             self.operations = {value["id"]: value for value in message["operations"]}
             self.places = {value["name"]: value for value in message["places"]}
             self.profiles, self.silent, self.models = message["profiles"], message["silent"], message["models"]
-            self.services = message["services"]
+            self.services, self.schedules = message["services"], message["schedules"]
             self.workers, self.events, self.journal = {}, {}, {}
             return
         for change in message["changes"]:
@@ -153,7 +154,7 @@ class Browser:
         noun, key, value = change["noun"], change["id"], change["value"]
         if noun in ("cluster", "workers", "events"):
             key = ClusterName.of(key).name
-        if noun in ("profiles", "silent", "models", "services"):
+        if noun in ("profiles", "silent", "models", "services", "schedules"):
             setattr(self, noun, value)
         elif noun == "workers":
             table = self.workers.setdefault(key, {})

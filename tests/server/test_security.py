@@ -139,7 +139,8 @@ async def test_who_may_not_execute_starts_and_repeats_nothing(
         ("PATCH", "services/some-name"),
         *(("POST", f"services/some-name/{what}") for what in ("promote", "retrain", "rollback")),
     }
-    assert refused - {keyed} == {("POST", "clusters"), ("POST", "services"), *runs, *split}
+    schedules = {("POST", "schedules"), ("POST", "schedules/some-name/run")}
+    assert refused - {keyed} == {("POST", "clusters"), ("POST", "services"), *runs, *split, *schedules}
 
 
 class TestWhereAnAuthorizerDecides:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.utils import ensure_async
 from tornado import web
 
 from ..base import Handler, QuietHandler
@@ -94,9 +93,8 @@ class PromoteHandler(Handler):
     async def post(self, name: str) -> None:
         """Promote one, if it passes the gates. To override them is to ask for `execute`."""
         asked = self.services.models.read_promotion(self.body())
-        user = self.current_user
-        if asked.override and not await ensure_async(self.authorizer.is_authorized(self, user, "execute", PROMOTE)):
-            raise web.HTTPError(403, f"User is not authorized to execute on resource: {PROMOTE}.")
+        if asked.override:
+            await self.check_may("execute", PROMOTE)
         self.reply(await self.services.models.promote(name, asked, self.asker))
 
 

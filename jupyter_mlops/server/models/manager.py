@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from logging import Logger
 from pathlib import Path
 from typing import Any
 
-from ... import home
-from ...core import errors
-from ...core.base import Seconds, read_record, read_request
-from ...core.errors import MlopsError, Unavailable, Unreadable
+from ...core.base import Seconds, read_request
+from ...core.errors import Unavailable
 from ...core.gate import GateRules, Verdict
 from ...core.model import Finding, ModelState
 from ...core.promotion import ModelSummary, ModelView, Promotion, PromotionAnswer, PromotionAsked
 from ...core.trail import Actor, TrailEntry
-from ...core.waiting import wait_for
 from ...home.models import model_folders, versions_of_run
 from ...home.owner import me
 from ...registry.find import find_model, find_version
 from ...registry.notebook import copy_name, copy_of
+from ..process import answer_of
 from ..stream.hub import Hub
 from ..stream.looker import Looker
 
@@ -126,25 +123,14 @@ class ModelManager:
         folder = await asyncio.to_thread(find_model, name)
         actor = Actor(name=user or me(), how="sidebar")
         work = PromotionAsked(model=folder.name, promotion=asked, actor=actor)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "jupyter_mlops.registry.worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=home.home(),
-        )
+        what = f"{name} isn't promoted"
         try:
-            answer, said = await wait_for(process.communicate(work.model_dump_json().encode()), _PATIENCE)
-        except asyncio.TimeoutError:
-            raise Unavailable(f"{name} isn't promoted", f"its gates took more than {_PATIENCE:.0f} s", "") from None
+            answer = await answer_of("jupyter_mlops.registry.worker", work, PromotionAnswer, what, _PATIENCE)
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        await self.publish()
-        return _verdict_of(answer, said)
+            await self.publish()
+        if answer.verdict is None:
+            raise Unavailable(what, "the process that judges it gave no verdict", "Try it in a notebook.")
+        return answer.verdict
 
 
 def _summaries(
@@ -169,22 +155,3 @@ def _view(name: str) -> ModelView:
     trail: list[TrailEntry] = folder.trail()[-_TRAIL:]
     rules: GateRules = folder.rules()
     return ModelView(model=folder.state(), gates=rules, verdicts=verdicts, trail=trail)
-
-
-def _verdict_of(answer: bytes, said: bytes) -> Verdict:
-    """The verdict in an answer of `worker`, or raises the error in it.
-
-    Parameters
-    ----------
-    said : what the process wrote to its standard error.
-    """
-    try:
-        told = read_record(PromotionAnswer, answer.strip().split(b"\n")[-1], "answer")
-    except Unreadable:
-        lines = said.decode(errors="replace").strip().splitlines()
-        why = lines[-1] if lines else "the process that judges it ended"
-        raise Unavailable("The version isn't promoted", why, "Try it in a notebook.") from None
-    if told.verdict is not None:
-        return told.verdict
-    kind: Any = getattr(errors, told.error, MlopsError)
-    raise kind(told.what, told.why, told.todo)

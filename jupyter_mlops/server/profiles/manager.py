@@ -11,10 +11,12 @@ from ...core.base import Seconds
 from ...core.errors import InvalidSpec, Unavailable
 from ...core.estimate import Estimate
 from ...core.profile import Profile
+from ...core.schedule import HERE
 from ...core.settings import Settings
 from ...core.stream import PlaceView, ProfileView
 from ...core.waiting import end_tasks, until_set
 from ...home import settings
+from ...home.zone import clock_here
 from ...places import profiles
 from ..stream.hub import Hub
 
@@ -112,8 +114,16 @@ def _places() -> list[PlaceView]:
             found.append(PlaceView(name=name, title=name))
         else:
             hosting = backend.hosting()
-            serves = hosting is not None and hosting.by_profile
-            found.append(PlaceView(name=name, title=backend.title, has_spot=backend.has_spot, has_services=serves))
+            found.append(
+                PlaceView(
+                    name=name,
+                    title=backend.title,
+                    has_spot=backend.has_spot,
+                    has_services=hosting is not None and hosting.by_profile,
+                    has_schedules=name == HERE or backend.scheduling() is not None,
+                    zone=clock_here() if name == HERE else "",
+                )
+            )
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.utils import ensure_async
 from tornado import web
 
 from ..base import RESOURCE, Handler, QuietHandler
@@ -28,7 +27,7 @@ class ServicesHandler(QuietHandler):
         """Have a version of a model answer, and wait until it does. Which notebook retrains it, and that an alarm does,
         is for those who may run code."""
         if {"pipeline", "retrain"} & self.body().keys():
-            await _check_may(self, ("execute", RESOURCE))
+            await self.check_may("execute", RESOURCE)
         self.reply(await self.services.serving.deploy(self.body(), self.asker))
 
 
@@ -95,7 +94,7 @@ class RetrainHandler(Handler):
     @authorized(action="execute")  # type: ignore[untyped-decorator]  # typed without arguments only
     async def post(self, name: str) -> None:
         """Have it run in the background. It is code that runs: who may not run any may not do this."""
-        await _check_may(self, ("execute", RESOURCE))
+        await self.check_may("execute", RESOURCE)
         self.reply(await self.services.serving.retrain(name, self.body().get("why", ""), self.asker), 202)
 
 
@@ -193,13 +192,6 @@ class TryHandler(Handler):
     async def post(self, name: str) -> None:
         """Ask it, and tell the status and what it said."""
         self.reply(await self.services.serving.try_out(name, self.body().get("records")))
-
-
-async def _check_may(handler: Handler, *asked: tuple[str, str]) -> None:
-    """Refuse who may not do something else as well: actions, each with its resource."""
-    for action, resource in asked:
-        if not await ensure_async(handler.authorizer.is_authorized(handler, handler.current_user, action, resource)):
-            raise web.HTTPError(403, f"User is not authorized to {action} on resource: {resource}.")
 
 
 HANDLERS = [

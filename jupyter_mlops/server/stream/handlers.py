@@ -14,6 +14,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from ..base import RESOURCE, is_same_origin, services_of
 from ..models.handlers import MODELS
+from ..schedules.handlers import SCHEDULES
 from ..serving.handlers import SERVICES
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ TICK = 0.3
 _MOST_BYTES = 64 * 1024
 
 #: What an authorizer is asked about each list that is a resource of its own, as it is where the list is asked for.
-_RESOURCES = {"models": MODELS, "services": SERVICES}
+_RESOURCES = {"models": MODELS, "services": SERVICES, "schedules": SCHEDULES}
 
 
 class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 #: The nouns of a snapshot, and their names in it.
 NOUNS = {"place": "places", "cluster": "clusters", "run": "runs", "operation": "operations"}
 
-#: What is put, and told, as one list.
-LISTS = ("profiles", "silent", "models", "services")
+#: What is put, and told, as one, and how it is told where there is nothing.
+LISTS = dict.fromkeys(("profiles", "silent", "models", "services"), "[]") | {
+    "schedules": '{"schedules":[],"silent":[]}'
+}
 
 #: Seconds within which a browser hears something, so that it can tell a quiet server from a dead connection.
 BEAT = 4.0
@@ -108,7 +110,7 @@ class Hub:
     def snapshot(self, hidden: frozenset[str] = frozenset()) -> str:
         """Everything that is told to every browser, as a message; `hidden` lists are empty in it."""
         values: dict[str, list[str]] = {noun: [] for noun in NOUNS}
-        lists = dict.fromkeys(LISTS, "[]")
+        lists = dict(LISTS)
         for (noun, _), text in self.table.items():
             if noun in hidden:
                 continue

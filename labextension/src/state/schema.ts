@@ -22,6 +22,7 @@ export interface Schemas {
   Receipt: Receipt;
   RunState: RunState;
   Sample: Sample;
+  ScheduleAnswer: ScheduleAnswer;
   ServiceCallers: ServiceCallers;
   ServiceHistory: ServiceHistory;
   ServiceWatch: ServiceWatch;
@@ -45,6 +46,7 @@ export interface Changes {
     | SilentChange
     | ModelsChange
     | ServicesChange
+    | SchedulesChange
     | WorkersChange
     | EventsChange
     | JournalChange
@@ -63,14 +65,17 @@ export interface PlaceChange {
   value: PlaceView | null;
 }
 /**
- * A place that clusters can be made in: its name, what people read for it, whether its groups may ask for spot, and
- * whether services can be made there by its profiles.
+ * A place that clusters can be made in: its name, what people read for it, whether its groups may ask for spot,
+ * whether services can be made there by its profiles, and whether notebooks run by themselves there: by the clock of
+ * `zone`, where it has one of its own.
  */
 export interface PlaceView {
+  has_schedules: boolean;
   has_services: boolean;
   has_spot: boolean;
   name: string;
   title: string;
+  zone: string;
 }
 /**
  * A cluster is now `value`; None: it is no longer listed.
@@ -963,6 +968,45 @@ export interface Actor {
   name: string;
 }
 /**
+ * The notebooks that run by themselves are now these, by name.
+ */
+export interface SchedulesChange {
+  id: '';
+  noun: 'schedules';
+  value: ScheduleList;
+}
+/**
+ * All notebooks that run by themselves, by name; `silent`: why there may be more.
+ */
+export interface ScheduleList {
+  schedules: ScheduleView[];
+  silent: Problem[];
+}
+/**
+ * A notebook that runs by itself, as browsers show it. `id` stands for it in routes; `path` leads to the notebook
+ * from the server's root on, empty where it lies elsewhere. `next` is when it runs next, if that is known. The rest is
+ * as in `Schedule`; `zone` is the clock's also where that is this machine's.
+ */
+export interface ScheduleView {
+  began: number | null;
+  cluster: string | null;
+  created: number;
+  ended: number | null;
+  every: string;
+  id: string;
+  next: number | null;
+  notebook: string;
+  path: string;
+  phase: 'new' | 'asked' | 'running' | 'done' | 'failed' | 'unknown';
+  place: string;
+  problem: Problem | null;
+  profile: string;
+  said: string;
+  suspended: boolean;
+  where: string;
+  zone: string;
+}
+/**
  * Workers of the cluster `id` that changed; `gone` names those to drop; `whole`: forget all others first.
  *
  * Sent only for the clusters that this browser follows.
@@ -1554,6 +1598,16 @@ export interface CostBaseline {
   until: number;
 }
 /**
+ * What that process had to say besides.
+ */
+export interface ScheduleAnswer {
+  error: string;
+  todo: string;
+  told: string[];
+  what: string;
+  why: string;
+}
+/**
  * The callers of a service, those that asked last first, and in words who would miss it.
  */
 export interface ServiceCallers {
@@ -1755,6 +1809,7 @@ export interface Snapshot {
   places: PlaceView[];
   profiles: ProfileView[];
   runs: RunState[];
+  schedules: ScheduleList;
   seq: number;
   services: ServiceState[];
   silent: SilentPlace[];
