@@ -23,6 +23,8 @@ import {
   Receipt,
   RunState,
   Sample,
+  ScheduleAnswer,
+  ScheduleView,
   ServiceCallers,
   ServiceHistory,
   ServiceState,
@@ -78,6 +80,18 @@ export interface INotebookCopy {
   name: string;
   folder: string;
   notebook: object;
+}
+
+/** A notebook that is to run by itself: its path from the server's root on, when, and where. */
+export interface IScheduleRequest {
+  path: string;
+  /** "15 min", "1 day at 02:00". */
+  every: string;
+  place?: string;
+  profile?: string;
+  cluster?: string;
+  /** By whose clock, where it isn't this machine's. */
+  zone?: string;
 }
 
 /** Other limits for a live cluster; what is left out stays. */
@@ -194,6 +208,14 @@ export interface IApi {
   servicePerformance(name: string): Promise<Performance>;
   /** What a service answers to rows: the status of HTTP, and what it said. */
   tryService(name: string, records: unknown): Promise<{ status: number; answer: unknown }>;
+  /** Have a notebook run by itself, or otherwise than before; resolves with what is to be said of it. */
+  schedule(request: IScheduleRequest): Promise<ScheduleAnswer>;
+  /** Let a notebook run by itself no more. */
+  unschedule(id: string): Promise<void>;
+  /** Have a notebook that runs by itself run at once. */
+  runScheduled(id: string): Promise<ScheduleView>;
+  /** The end of what the last run of one printed. */
+  scheduleLog(id: string): Promise<string[]>;
   operation(id: string): Promise<Operation>;
   estimate(profile: IProfileRequest): Promise<Estimate>;
   saveProfile(profile: IProfileRequest): Promise<ProfileView>;
@@ -392,6 +414,22 @@ export class Api implements IApi {
 
   tryService(name: string, records: unknown): Promise<{ status: number; answer: unknown }> {
     return this._ask(at('services', name, 'try'), 'POST', { records });
+  }
+
+  schedule(request: IScheduleRequest): Promise<ScheduleAnswer> {
+    return this._ask('schedules', 'POST', request);
+  }
+
+  unschedule(id: string): Promise<void> {
+    return this._ask(at('schedules', id), 'DELETE');
+  }
+
+  runScheduled(id: string): Promise<ScheduleView> {
+    return this._ask(at('schedules', id, 'run'), 'POST', {});
+  }
+
+  async scheduleLog(id: string): Promise<string[]> {
+    return (await this._ask<{ lines: string[] }>(at('schedules', id, 'log'))).lines;
   }
 
   operation(id: string): Promise<Operation> {

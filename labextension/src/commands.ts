@@ -73,6 +73,12 @@ export namespace CommandIDs {
   export const retrainService = 'jupyter-mlops:service-retrain';
   /** Ask whether what `service` had before is to serve again. */
   export const rollBackService = 'jupyter-mlops:service-roll-back';
+  /** Ask when and where the notebook at `path`, or the one that is worked with, is to run by itself. */
+  export const scheduleNotebook = 'jupyter-mlops:notebook-schedule';
+  /** Show what the last run of `schedule`, a notebook that runs by itself, printed. */
+  export const scheduleLog = 'jupyter-mlops:schedule-log';
+  /** Have `schedule` run at once. */
+  export const runScheduled = 'jupyter-mlops:schedule-run';
   /** Make a profile, or change the one named `profile`; or that of `run`, with the workers that would have done for it. */
   export const editProfile = 'jupyter-mlops:profile-edit';
   /** Save what this month cost as a file: `as` csv, parquet, focus or html. */

@@ -13,6 +13,7 @@ import {
   ProfileView,
   RunState,
   Retraining,
+  ScheduleView,
   ServiceState,
   Settings,
   Snapshot,
@@ -285,6 +286,29 @@ export function service(part: Partial<ServiceState> = {}): ServiceState {
   };
 }
 
+export function schedule(part: Partial<ScheduleView> = {}): ScheduleView {
+  return {
+    id: 'abc',
+    notebook: '/home/ada/by night/late.ipynb',
+    path: 'by night/late.ipynb',
+    every: '1 day at 02:00',
+    created: NOW,
+    place: 'local',
+    where: '',
+    profile: '',
+    cluster: null,
+    zone: 'Europe/Berlin',
+    next: NOW + 3600,
+    phase: 'done',
+    began: NOW - 120,
+    ended: NOW - 60,
+    said: '',
+    suspended: false,
+    problem: null,
+    ...part
+  };
+}
+
 export function candidate(part: Partial<CandidateState> = {}): CandidateState {
   return {
     version: 4,
@@ -391,8 +415,22 @@ export function view(part: Partial<ProfileView> = {}): ProfileView {
 
 /** As a server with what comes with the package tells them. */
 export const PLACES: PlaceView[] = [
-  { name: 'local', title: 'this machine', has_spot: false, has_services: false },
-  { name: 'kubernetes', title: 'Kubernetes', has_spot: true, has_services: true }
+  {
+    name: 'local',
+    title: 'this machine',
+    has_spot: false,
+    has_services: false,
+    has_schedules: true,
+    zone: 'Europe/Berlin'
+  },
+  {
+    name: 'kubernetes',
+    title: 'Kubernetes',
+    has_spot: true,
+    has_services: true,
+    has_schedules: true,
+    zone: ''
+  }
 ];
 
 export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
@@ -409,6 +447,7 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
     silent: [],
     models: [],
     services: [],
+    schedules: { schedules: [], silent: [] },
     beat: 0,
     ...part
   };

@@ -1,6 +1,13 @@
 import { Signal } from '@lumino/signaling';
 
-import { IApi, IDecision, IDeployment, ISettingsRequest, ISplitChange } from '../src/api';
+import {
+  IApi,
+  IDecision,
+  IDeployment,
+  IScheduleRequest,
+  ISettingsRequest,
+  ISplitChange
+} from '../src/api';
 import {
   Changes,
   CurvesView,
@@ -14,6 +21,7 @@ import {
   Promotion,
   PythonStack,
   RunState,
+  ScheduleAnswer,
   Performance,
   ServiceCallers,
   ServiceHistory,
@@ -24,7 +32,17 @@ import {
 } from '../src/state/schema';
 import { IConnection } from '../src/state/state';
 import { IStream, Message } from '../src/state/stream';
-import { NOW, estimate, idOf, operation, retraining, service, settings, view } from './examples';
+import {
+  NOW,
+  estimate,
+  idOf,
+  operation,
+  retraining,
+  schedule,
+  service,
+  settings,
+  view
+} from './examples';
 
 /** A stream that a test speaks through. */
 export class TestStream implements IStream {
@@ -111,6 +129,7 @@ export class TestApi implements IApi {
     blind_spot: '',
     words: ''
   };
+  answered: ScheduleAnswer = { error: '', what: '', why: '', todo: '', told: [] };
   heard: { status: number; answer: unknown } = { status: 200, answer: {} };
   /** What it is at, once it was asked to run something again. */
   doing = operation({ kind: 'again', subject: 'aaaaaaaaaaaa' });
@@ -176,6 +195,10 @@ export class TestApi implements IApi {
   servicePerformance = (...args: [string]) =>
     this._answer('servicePerformance', args, this.performed);
   tryService = (...args: [string, unknown]) => this._answer('tryService', args, this.heard);
+  schedule = (...args: [IScheduleRequest]) => this._answer('schedule', args, this.answered);
+  unschedule = (...args: [string]) => this._answer('unschedule', args, undefined);
+  runScheduled = (...args: [string]) => this._answer('runScheduled', args, schedule());
+  scheduleLog = (...args: [string]) => this._answer('scheduleLog', args, this.lines);
   operation = (...args: [string]) => this._answer('operation', args, operation());
   estimate = (...args: [unknown]) =>
     this._answer('estimate', args, estimate({ doubts: this.doubts }));

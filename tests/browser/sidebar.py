@@ -21,6 +21,7 @@ class Sidebar:
         self.runs = self.root.locator("[data-mlops=runs]")
         self.models = self.root.locator("[data-mlops=models]")
         self.services = self.root.locator("[data-mlops=services]")
+        self.schedules = self.root.locator("[data-mlops=schedules]")
 
     def open(self) -> Sidebar:
         """Show it by a click on its icon at the side; wait until it knows its clusters."""

@@ -1,4 +1,3 @@
-import { ReactWidget } from '@jupyterlab/apputils';
 import { Contents } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
@@ -6,9 +5,7 @@ import React from 'react';
 
 import { choose, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
-import { FormDialog } from '../controls/form';
-import { Gate } from '../state/gate';
-import { Provide } from '../state/hooks';
+import { openForm } from '../controls/dialogs';
 import { ModelView, ModelVersion } from '../state/schema';
 import { Store } from '../state/store';
 import { versionName, when } from '../words/model';
@@ -59,7 +56,10 @@ export function addModelCommands(
     const view = await store.api.model(name);
     const version = asked ?? (await pickVersion(store, trans, view))?.number;
     if (version !== undefined) {
-      await openForm(commands, store, trans, view, version);
+      const title = trans.__('Promote %1?', versionName(name, version));
+      await openForm({ commands, store, trans }, title, 'input', onClose => (
+        <PromoteForm view={view} version={version} onClose={onClose} />
+      ));
     }
   };
 }
@@ -114,29 +114,4 @@ async function pickNotebook(
     trans.__('No version of %1 was saved from a notebook', name)
   );
   return picked?.number;
-}
-
-async function openForm(
-  commands: CommandRegistry,
-  store: Store,
-  trans: TranslationBundle,
-  view: ModelView,
-  version: number
-): Promise<void> {
-  const gate = new Gate(store);
-  const body = ReactWidget.create(
-    <Provide context={{ store, gate, commands, trans }}>
-      <PromoteForm view={view} version={version} onClose={() => dialog.reject()} />
-    </Provide>
-  );
-  const dialog = new FormDialog({
-    title: trans.__('Promote %1?', versionName(view.model.name, version)),
-    body,
-    buttons: [],
-    hasClose: false,
-    focusNodeSelector: 'input'
-  });
-  dialog.addClass('jp-mlops-dialog');
-  await dialog.launch();
-  gate.dispose();
 }

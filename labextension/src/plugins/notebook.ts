@@ -1,7 +1,7 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
-import { INotebookTracker } from '@jupyterlab/notebook';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { choose, clusterOf, report } from '../ask';
@@ -9,21 +9,22 @@ import { CommandIDs, takes } from '../commands';
 import { connectNotebook, insertBelow, insertCode, revealCell } from '../notebook/cell';
 import { clientCode, isSavable, saveCode } from '../notebook/code';
 import { panelFactory } from '../notebook/panel';
+import { addScheduleCommands, INotebooks } from '../schedules/commands';
 import { Origin } from '../state/schema';
 import { isLive, newest, runOf, spelled } from '../state/state';
-import { IMlops } from '../tokens';
-import { DOMAIN } from './core';
+import { Store } from '../state/store';
+import { DOMAIN, IStore } from './core';
 
 /** What leads from clusters and runs to notebooks. */
 export const notebook: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:notebook',
   description: 'Connects notebooks to clusters, finds the cells of runs, and shows panels.',
   autoStart: true,
-  requires: [IMlops, INotebookTracker, IDocumentManager],
+  requires: [IStore, INotebookTracker, IDocumentManager],
   optional: [ITranslator],
   activate: (
     app: JupyterFrontEnd,
-    store: IMlops,
+    store: Store,
     tracker: INotebookTracker,
     documents: IDocumentManager,
     translator: ITranslator | null
@@ -46,6 +47,11 @@ export const notebook: JupyterFrontEndPlugin<void> = {
         }
       }
     });
+
+    addScheduleCommands(app.commands, store, trans, openNotebooks(app, tracker));
+    tracker.currentChanged.connect(() =>
+      app.commands.notifyCommandChanged(CommandIDs.scheduleNotebook)
+    );
 
     app.commands.addCommand(CommandIDs.insertCode, {
       label: trans.__('Insert Code That Connects'),
@@ -120,3 +126,18 @@ export const notebook: JupyterFrontEndPlugin<void> = {
     });
   }
 };
+
+/** The notebooks that are open, by their paths on the server. */
+function openNotebooks(app: JupyterFrontEnd, tracker: INotebookTracker): INotebooks {
+  const { contents } = app.serviceManager;
+  const pathOf = (panel: NotebookPanel): string => contents.localPath(panel.context.path);
+  return {
+    current: () => (tracker.currentWidget ? pathOf(tracker.currentWidget) : null),
+    save: async path => {
+      const open = tracker.find(panel => pathOf(panel) === path);
+      if (open?.context.model.dirty) {
+        await open.context.save();
+      }
+    }
+  };
+}

@@ -1,4 +1,3 @@
-import { Dialog, ReactWidget } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
@@ -6,10 +5,8 @@ import React from 'react';
 
 import { choose, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
-import { FormDialog } from '../controls/form';
+import { openForm, openView } from '../controls/dialogs';
 import { pickModel } from '../models/commands';
-import { Gate } from '../state/gate';
-import { Provide } from '../state/hooks';
 import { ServiceState } from '../state/schema';
 import { Store } from '../state/store';
 import { canRollBack, isTried } from '../words/candidate';
@@ -46,7 +43,7 @@ export function addServiceCommands(
   });
   /** Opens something of the service that is named, or picked among those that it can be opened of. */
   const onService =
-    (open: typeof openForm, among = isReady, none = trans.__('No service is ready')) =>
+    (open: typeof openTry, among = isReady, none = trans.__('No service is ready')) =>
     async (args: ReadonlyPartialJSONObject) => {
       const name =
         (args.service as string | undefined) ?? (await pickService(store, trans, among, none));
@@ -59,7 +56,7 @@ export function addServiceCommands(
     label: trans.__('Try a Service…'),
     caption: trans.__('Ask a service something, beginning with its version’s example'),
     describedBy: takes({ service: 'string' }),
-    execute: onService(openForm)
+    execute: onService(openTry)
   });
   commands.addCommand(CommandIDs.compareService, {
     label: trans.__('Compare the Versions of a Service…'),
@@ -159,30 +156,11 @@ function openComparison(
   service: string
 ): Promise<void> {
   const title = trans.__('The versions of %1', service);
-  return openTable(commands, store, trans, title, <CompareView service={service} />);
-}
-
-async function openTable(
-  commands: CommandRegistry,
-  store: Store,
-  trans: TranslationBundle,
-  title: string,
-  table: JSX.Element
-): Promise<void> {
-  const gate = new Gate(store);
-  gate.open = true;
-  const dialog = new Dialog({
-    title,
-    body: ReactWidget.create(<Provide context={{ store, gate, commands, trans }}>{table}</Provide>),
-    buttons: [Dialog.okButton({ label: trans.__('Close') })]
-  });
-  dialog.addClass('jp-mlops-watch-dialog');
-  await dialog.launch();
-  gate.dispose();
+  return openView({ commands, store, trans }, title, <CompareView service={service} />);
 }
 
 /** Asks whether to decide so. */
-function openDecision(decision: Decision): typeof openForm {
+function openDecision(decision: Decision): typeof openTry {
   return async (commands, store, trans, name) => {
     const service = store.state.services.find(each => each.name === name);
     if (service === undefined) {
@@ -192,7 +170,7 @@ function openDecision(decision: Decision): typeof openForm {
       promote: trans.__('Promote the version that %1 tries?', name),
       'roll back': trans.__('Roll back %1?', name)
     };
-    await openDialog(commands, store, trans, titles[decision], 'input', onClose => (
+    await openForm({ commands, store, trans }, titles[decision], 'input', onClose => (
       <DecideForm decision={decision} service={service} onClose={onClose} />
     ));
   };
@@ -204,7 +182,7 @@ async function openRetrain(
   trans: TranslationBundle,
   service: string
 ): Promise<void> {
-  await openDialog(commands, store, trans, trans.__('Retrain %1?', service), 'input', onClose => (
+  await openForm({ commands, store, trans }, trans.__('Retrain %1?', service), 'input', onClose => (
     <RetrainForm service={service} onClose={onClose} />
   ));
 }
@@ -222,43 +200,18 @@ async function openShare(
     return;
   }
   const title = trans.__('The share of %1', versionName(service.model, candidate.version));
-  await openDialog(commands, store, trans, title, 'input', onClose => (
+  await openForm({ commands, store, trans }, title, 'input', onClose => (
     <ShareForm service={service} candidate={candidate} onClose={onClose} />
   ));
 }
 
-async function openForm(
+async function openTry(
   commands: CommandRegistry,
   store: Store,
   trans: TranslationBundle,
   service: string
 ): Promise<void> {
-  await openDialog(commands, store, trans, trans.__('Try %1', service), 'textarea', onClose => (
+  await openForm({ commands, store, trans }, trans.__('Try %1', service), 'textarea', onClose => (
     <TryForm service={service} onClose={onClose} />
   ));
-}
-
-/** Shows a form until it is closed; what `focus` finds has the keyboard first. */
-async function openDialog(
-  commands: CommandRegistry,
-  store: Store,
-  trans: TranslationBundle,
-  title: string,
-  focus: string,
-  form: (onClose: () => void) => JSX.Element
-): Promise<void> {
-  const gate = new Gate(store);
-  const body = ReactWidget.create(
-    <Provide context={{ store, gate, commands, trans }}>{form(() => dialog.reject())}</Provide>
-  );
-  const dialog = new FormDialog({
-    title,
-    body,
-    buttons: [],
-    hasClose: false,
-    focusNodeSelector: focus
-  });
-  dialog.addClass('jp-mlops-dialog');
-  await dialog.launch();
-  gate.dispose();
 }

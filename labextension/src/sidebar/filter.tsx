@@ -2,7 +2,7 @@ import React from 'react';
 
 import { useMlops } from '../state/hooks';
 
-/** Where one types what clusters, runs, models and services are looked for; Escape shows all again. */
+/** Where one types what clusters, runs, models, services and schedules are looked for; Escape shows all again. */
 export function Filter(props: { value: string; onChange: (value: string) => void }): JSX.Element {
   const { trans } = useMlops();
   return (
@@ -10,9 +10,9 @@ export function Filter(props: { value: string; onChange: (value: string) => void
       <input
         type="search"
         value={props.value}
-        placeholder={trans.__('Filter clusters, runs, models, services')}
+        placeholder={trans.__('Filter clusters, runs, models, services, …')}
         aria-label={trans.__(
-          'Filter clusters, runs, models and services by name, state, cluster, notebook or error'
+          'Filter clusters, runs, models, services and schedules by name, state, cluster, notebook or error'
         )}
         title={trans.__(
           'By name, state, cluster, notebook, error or code; several words must all be there'

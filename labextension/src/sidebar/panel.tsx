@@ -5,21 +5,22 @@ import { StartButton } from '../cluster/start';
 import { Runs } from '../run/list';
 import { Models } from '../models/list';
 import { Money } from '../money/section';
+import { ScheduleSection } from '../schedules/list';
 import { ServiceSection } from '../services/list';
 import { useMlops, useSelector } from '../state/hooks';
 import { Announcer } from './announcer';
 import { Banner } from './banner';
 import { Filter } from './filter';
 
-/** Clusters, runs, models and services up to which all can be seen at a glance. */
+/** Clusters, runs, models, services and schedules up to which all can be seen at a glance. */
 const FEW = 8;
 
 /** What the sidebar shows. */
 export function Panel(): JSX.Element {
   const { trans } = useMlops();
   const isMany = useSelector(
-    ({ clusters, runs, models, services }) =>
-      clusters.size + runs.size + models.length + services.length > FEW
+    ({ clusters, runs, models, services, schedules: { schedules } }) =>
+      clusters.size + runs.size + models.length + services.length + schedules.length > FEW
   );
   const [typed, setTyped] = useState('');
   const wanted = isMany ? typed.trim() : '';
@@ -36,6 +37,7 @@ export function Panel(): JSX.Element {
         <Runs wanted={wanted} />
         <Models wanted={wanted} />
         <ServiceSection wanted={wanted} />
+        <ScheduleSection wanted={wanted} />
         <Money />
       </div>
       <Announcer />

@@ -23,7 +23,8 @@ export function reduce(state: IState, message: Snapshot | Changes, now: number):
       profiles: message.profiles,
       silent: message.silent,
       models: message.models,
-      services: message.services
+      services: message.services,
+      schedules: message.schedules
     });
   }
   return settle(message.changes.reduce(change, heard));
@@ -59,6 +60,8 @@ function change(state: IState, change: Change): IState {
       return { ...state, models: change.value };
     case 'services':
       return { ...state, services: change.value };
+    case 'schedules':
+      return { ...state, schedules: change.value };
     case 'workers':
       return { ...state, workers: putWorkers(state.workers, change) };
     case 'events':

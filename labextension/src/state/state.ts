@@ -8,6 +8,7 @@ import {
   Problem,
   ProfileView,
   RunState,
+  ScheduleList,
   ServiceState,
   SilentPlace,
   WorkerState
@@ -61,6 +62,8 @@ export interface IState {
   models: readonly ModelSummary[];
   /** The services that weren't stopped, by name. */
   services: readonly ServiceState[];
+  /** The notebooks that run by themselves, and why there may be more. */
+  schedules: ScheduleList;
   /** Places that don't answer: there may be clusters in them that are not listed. */
   silent: readonly SilentPlace[];
   starts: readonly IStart[];
@@ -88,6 +91,7 @@ export const NOTHING: IState = {
   profiles: [],
   models: [],
   services: [],
+  schedules: { schedules: [], silent: [] },
   silent: [],
   starts: [],
   workers: new Map(),

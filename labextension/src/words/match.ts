@@ -1,6 +1,6 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { ClusterState, ModelSummary, RunState, ServiceState } from '../state/schema';
+import { ClusterState, ModelSummary, RunState, ScheduleView, ServiceState } from '../state/schema';
 import { IState } from '../state/state';
 import { phase } from './cluster';
 import { runPhase } from './run';
@@ -47,4 +47,10 @@ export function matchesModel(model: ModelSummary, wanted: string): boolean {
 export function matchesService(service: ServiceState, wanted: string): boolean {
   const { name, model, owner, address, problem } = service;
   return matches([name, model, owner, address, problem?.what ?? ''], wanted);
+}
+
+/** Whether a notebook that runs by itself is one that is looked for: by its path, when and where it runs, or how it went. */
+export function matchesSchedule(schedule: ScheduleView, wanted: string): boolean {
+  const { notebook, every, place, where, profile, cluster, phase, said } = schedule;
+  return matches([notebook, every, place, where, profile, cluster ?? '', phase, said], wanted);
 }

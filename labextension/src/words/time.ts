@@ -94,6 +94,11 @@ export function day(trans: TranslationBundle, seconds: number, now: number): str
     : DAYS.format(new Date(seconds * 1000));
 }
 
+/** The time zone of whoever sits here, as in "Europe/Berlin"; empty where the browser doesn't say. */
+export function zoneOfBrowser(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone ?? '';
+}
+
 function isSameDay(one: number, other: number): boolean {
   return new Date(one * 1000).toDateString() === new Date(other * 1000).toDateString();
 }
