@@ -49,5 +49,8 @@ describe('localPath', () => {
     PageConfig.setOption('serverRoot', '/home/ada');
     expect(localPath('/home/ada/work/a.ipynb')).toBe('work/a.ipynb');
     expect(localPath('work/a.ipynb')).toBe('work/a.ipynb');
+    PageConfig.setOption('serverRoot', '~/work'); // as the server says it of what is in one's home
+    expect(localPath('/home/ada/work/by night/a.ipynb')).toBe('by night/a.ipynb');
+    expect(localPath('/srv/a.ipynb')).toBe('srv/a.ipynb');
   });
 });

@@ -98,10 +98,15 @@ export async function revealCell(
   return true;
 }
 
-/** A kernel knows its notebook by the path on the disk; documents are opened by the path below the server's root. */
+/**
+ * A kernel knows its notebook by the path on the disk; documents are opened by the path below the server's root. Where
+ * that lies in the user's home folder, Jupyter's server calls it "~/…".
+ */
 export function localPath(path: string): string {
-  const root = PageConfig.getOption('serverRoot').replace(/\/$/, '');
-  return root && path.startsWith(`${root}/`)
-    ? path.slice(root.length + 1)
-    : path.replace(/^\//, '');
+  const root = `${PageConfig.getOption('serverRoot').replace(/\/$/, '')}/`;
+  const inHome = root.startsWith('~/') && root.length > 2 ? path.indexOf(root.slice(1)) : -1;
+  if (inHome >= 0) {
+    return path.slice(inHome + root.length - 1);
+  }
+  return root !== '/' && path.startsWith(root) ? path.slice(root.length) : path.replace(/^\//, '');
 }
