@@ -22,6 +22,7 @@ from jupyter_mlops.home.schedules import (
     write_schedule,
 )
 from jupyter_mlops.pipelines.clock import ensure_clock
+from jupyter_mlops.server.schedules.views import id_of
 
 from ..pipelines.clocks import until_no_clock_is_left
 from .conftest import eventually
@@ -167,6 +168,9 @@ async def test_a_place_that_doesn_t_answer_is_said_and_hides_nothing(
     found = await ask("GET", "schedules")
     assert [(each["notebook"], each["phase"]) for each in found["schedules"]] == [(here, "new"), (there, "unknown")]
     (silent,) = found["silent"]
+    assert id_of(placed) == id_of(placed.model_copy(update={"where": "ml"})), (
+        "what only the place knows is no part of it"
+    )
     assert silent["what"] == found["schedules"][1]["problem"]["what"]
     assert found["schedules"][1]["next"] > time.time() and found["schedules"][1]["zone"] == "UTC"
     status, refused = await ask("DELETE", f"schedules/{found['schedules'][1]['id']}")

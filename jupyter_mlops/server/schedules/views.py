@@ -17,8 +17,8 @@ from .notebooks import Root
 
 
 def id_of(schedule: Schedule) -> str:
-    """What stands for it in routes: no path, and no name of a file."""
-    text = "\0".join([schedule.place, schedule.where, schedule.notebook])
+    """What stands for it in routes: no path, and no name of a file. It stays while its place doesn't answer."""
+    text = f"{schedule.place}\0{schedule.notebook}"
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:24]
 
 
