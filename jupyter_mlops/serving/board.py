@@ -12,7 +12,8 @@ import http.client
 import json
 import os
 import ssl
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -43,7 +44,9 @@ class SplitBoard:
         self._name, self._api, self._account = name, urlsplit(api or f"https://{host}:{port}"), account
         self._connection: http.client.HTTPConnection | None = None
         self._last: Board | None = None
-        self._one = asyncio.Lock()
+        #: Held while it is asked: over the connection one question goes at a time, also where nobody waits for the
+        #: answer any more, and what is asked next knows of what was heard.
+        self._one = threading.Lock()
 
     async def read(self, *, cached: bool = False) -> Board:
         """What stands there.
@@ -57,34 +60,42 @@ class SplitBoard:
         ------
         Unavailable, Refused, Unreadable
         """
-        seen = "0" if self._last is None else quote(self._last.version)
-        return self._seen(await self._ask("GET", query=f"?resourceVersion={seen}" if cached else ""))
+        return await self._ask("GET", cached=cached)
 
     async def write_split(self, split: Split, version: str) -> Board:
         """Change who answers, which nobody is to have changed since; what stands there then. Raises as `read`, and
         `Conflict`."""
         return await self._change({SPLIT: split.model_dump_json().encode()}, version)
 
-    async def report(self, pod: str, report: ReplicaReport) -> Board:
-        """Say what a pod knows; what stands there then. Raises as `read`."""
-        return await self._change({pod: packed(report)})
+    async def report(self, pod: str, report: ReplicaReport, without: Iterable[str] = ()) -> Board:
+        """Say what a pod knows; what stands there then. Raises as `read`.
 
-    async def _change(self, files: Mapping[str, bytes], version: str = "") -> Board:
-        body: dict[str, Any] = {"data": {name: base64.b64encode(each).decode() for name, each in files.items()}}
+        Parameters
+        ----------
+        without : pods whose reports go.
+        """
+        return await self._change({**dict.fromkeys(without), pod: packed(report)})
+
+    async def _change(self, files: Mapping[str, bytes | None], version: str = "") -> Board:
+        data = {name: None if each is None else base64.b64encode(each).decode() for name, each in files.items()}
+        body: dict[str, Any] = {"data": data}
         if version:
             body["metadata"] = {"resourceVersion": version}
-        return self._seen(await self._ask("PATCH", body))
+        return await self._ask("PATCH", body)
 
-    def _seen(self, item: Mapping[str, Any]) -> Board:
-        """What the Secret says, which isn't read again where it is as before."""
-        version = str((item.get("metadata") or {}).get("resourceVersion", ""))
-        if self._last is None or not version or version != self._last.version:
-            self._last = board_of(item)
+    async def _ask(self, method: str, body: Mapping[str, Any] | None = None, *, cached: bool = False) -> Board:
+        """What stands there, as of this answer, or of a later one that was here before anybody came to read this."""
+        await asyncio.to_thread(self._hear, method, body, cached)
+        assert self._last is not None
         return self._last
 
-    async def _ask(self, method: str, body: Mapping[str, Any] | None = None, query: str = "") -> dict[str, Any]:
-        async with self._one:
-            return await asyncio.to_thread(self._asked, method, body, query)
+    def _hear(self, method: str, body: Mapping[str, Any] | None, cached: bool) -> None:
+        with self._one:
+            last = "" if self._last is None else self._last.version
+            item = self._asked(method, body, f"?resourceVersion={quote(last or '0')}" if cached else "")
+            version = str((item.get("metadata") or {}).get("resourceVersion", ""))
+            if not version or version != last:  # what is as before isn't read again
+                self._last = board_of(item)
 
     def _asked(self, method: str, body: Mapping[str, Any] | None, query: str) -> dict[str, Any]:
         what = "What is decided about the version that is tried can't be read or written"

@@ -42,6 +42,9 @@ class Decisions(Protocol):
         MlopsError : it can't be written.
         """
 
+    async def close(self) -> None:
+        """Nothing is decided any more. What is known of the version that is tried is whole now, and about to go."""
+
 
 class FolderDecisions:
     """Those of a service whose router is the only one: its folder is the record."""
@@ -65,6 +68,9 @@ class FolderDecisions:
         told = move.model_dump(include={"time", "before", "after", "why", "digest"})
         await note(seen.model, Actor(name=name, how="router"), move.verb, move.object, name, **told)
         return True
+
+    async def close(self) -> None:
+        """As in `Decisions`: what is known is in the folder."""
 
     def _change(self, seen: ServiceSpec, change: Callable[[ServiceSpec], ServiceSpec]) -> bool:
         with self._folder.locked(wait=False):

@@ -17,6 +17,7 @@ from ..core.candidate import CandidateState
 from ..core.errors import Conflict, MlopsError, Unavailable
 from ..core.service import ServiceSpec
 from ..core.split import Move, ReplicaReport, Split
+from ..core.waiting import end_tasks, wait_for
 from ..home.services import ServiceFolder
 from .board import SplitBoard
 from .router import ServiceRouter
@@ -28,8 +29,18 @@ _LOOK: Seconds = 0.5
 _REPORT: Seconds = 5.0
 _PODS = 8
 
+#: Seconds after which a pod that has told nothing counts as gone: of the most that there may be, one tells more often.
+_GONE: Seconds = 900.0
+
+#: Reports that are left on the board. Pods come and go while a version is tried for weeks, and what they have seen
+#: stays, but Kubernetes takes a megabyte; the oldest go.
+_MOST_REPORTS = 256
+
 #: Seconds in which the board has to be found at first: rights that were just given may not count yet.
 _FIRST: Seconds = 60.0
+
+#: Seconds to tell what was seen at the end.
+_LAST: Seconds = 5.0
 
 #: How often something is decided anew where somebody else has decided at the same moment.
 _TRIES = 5
@@ -50,6 +61,10 @@ class JointTrial:
         self._followed = ""
         self._told: tuple[object, ...] = ()
         self._told_at, self._said, self._pods = 0.0, "", 1
+        #: Pods whose reports are too many.
+        self._too_many: list[str] = []
+        self._router: ServiceRouter | None = None
+        self._work: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
         """Want what the board says, before there is a router. One that was here before knows what it said last.
@@ -70,26 +85,38 @@ class JointTrial:
                     raise
             await asyncio.sleep(_LOOK)
 
-    async def run(self, router: ServiceRouter) -> None:
-        """Take part until cancelled; what was seen is told then."""
-        try:
-            while True:
-                try:
-                    await self.look(router)
-                    self._said = ""
-                except MlopsError as fault:
-                    self._complain(str(fault))
-                await asyncio.sleep(_LOOK * max(1.0, self._pods / _PODS))
-        finally:
-            self._told_at = 0.0
-            with contextlib.suppress(MlopsError, asyncio.TimeoutError):
-                await self._tell(router)
+    def join(self, router: ServiceRouter) -> None:
+        """Take part from now on, until it is closed."""
+        self._router = router
+        self._work = asyncio.get_running_loop().create_task(self._run(router))
+
+    async def close(self) -> None:
+        """As in `Decisions`: what was seen stays on the board when the pod goes."""
+        if self._work is None or self._router is None:
+            return
+        await end_tasks(self._work)
+        self._told_at = 0.0
+        with contextlib.suppress(MlopsError, asyncio.TimeoutError):
+            await wait_for(self._tell(self._router), _LAST)
+
+    async def _run(self, router: ServiceRouter) -> None:
+        while True:
+            try:
+                await self.look(router)
+                self._said = ""
+            except MlopsError as fault:
+                self._complain(str(fault))
+            except Exception as error:  # noqa: BLE001 - who takes no part any more would never hear who is to answer
+                self._complain(f"what others have decided isn't followed: {type(error).__name__}: {error}")
+            await asyncio.sleep(_LOOK * max(1.0, self._pods / _PODS))
 
     async def look(self, router: ServiceRouter) -> None:
         """Hear what others have told and decided, and tell what is new here. Raises as `SplitBoard.read`."""
         board = await self._board.read(cached=True)
         self._follow(board.split)
-        self._pods = len(board.reports)
+        times = {pod: each.time for pod, each in board.reports.items()}
+        self._pods = sum(told > time.time() - _GONE for told in times.values())
+        self._too_many = sorted(times, key=lambda pod: times[pod])[:-_MOST_REPORTS]
         if router.trial is not None:
             router.trial.others = [each for pod, each in board.reports.items() if pod != self._pod]
         await self._tell(router)
@@ -141,7 +168,7 @@ class JointTrial:
         if told == self._told and time.monotonic() - self._told_at < pause:
             return
         report = ReplicaReport(time=time.time(), candidate=state.candidate) if trial is None else trial.report()
-        await self._board.report(self._pod, report.model_copy(update=so))
+        await self._board.report(self._pod, report.model_copy(update=so), self._too_many)
         self._told, self._told_at = told, time.monotonic()
 
     def _complain(self, words: str) -> None:

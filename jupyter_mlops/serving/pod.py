@@ -117,11 +117,11 @@ async def _serve(folder: ServiceFolder, board: str) -> Problem | None:
     if joint is not None:
         await joint.begin()
     router = ServiceRouter(folder, _EVERYWHERE, LINGER, joint)
-    beside = [asyncio.create_task(follower.run())]
+    follows = asyncio.create_task(follower.run())
     if joint is not None:
-        beside.append(asyncio.create_task(joint.run(router)))
+        joint.join(router)
     fine = await router.run()
-    await end_tasks(*beside)
+    await end_tasks(follows)
     follower.look()
     state = folder.state()
     return None if fine or state is None else state.problem

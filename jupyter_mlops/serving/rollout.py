@@ -104,6 +104,7 @@ class Rollout:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.keep()
+        await self._decisions.close()
 
     async def keep(self) -> None:
         """Write what is known. A disk that refuses ends nothing."""

@@ -37,6 +37,9 @@ class StoringApi:
         #: Kinds that nobody may touch, and what nobody may do with one: "PATCH deployments".
         self.refused: set[str] = set()
         self.put("namespaces", {"metadata": {"name": self.namespace}})
+        #: Whether who will do with what is at hand is told what was before the last change, where that may be told.
+        self.lags = False
+        self._before: dict[str, Json] = {}
         self._closing = asyncio.Event()
 
     def of(self, kind: str, start: str) -> Json:
@@ -127,8 +130,12 @@ class StoringApi:
             expected = None if isinstance(patch, list) else patch.get("metadata", {}).get("resourceVersion")
             if expected not in (None, now):
                 return _status(409)
+            self._before[f"{kind}/{name}"] = there[name]
             there[name] = _replaced(there[name], patch) if isinstance(patch, list) else _merged(there[name], patch)
             there[name]["metadata"]["resourceVersion"] = str(int(now or 0) + 1)
+        before, least = self._before.get(f"{kind}/{name}"), request.query.get("resourceVersion")
+        if self.lags and before is not None and least and int(before["metadata"]["resourceVersion"]) >= int(least):
+            return web.json_response(before)
         return web.json_response(there[name])
 
 

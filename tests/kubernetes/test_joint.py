@@ -4,6 +4,7 @@ nobody. The API only stores."""
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 pytest.importorskip("kubernetes.aio")
 
-from jupyter_mlops.core.board import SPLIT
+from jupyter_mlops.core.board import SPLIT, packed
 from jupyter_mlops.core.candidate import Candidate, CandidateState
 from jupyter_mlops.core.errors import MlopsError
 from jupyter_mlops.core.evidence import ArmEvidence, Evidence, together
@@ -52,10 +53,16 @@ class Pod:
         self.folder.write_spec(WANTED)
         self.board = SplitBoard("churn-board", api.url, account)
         self.joint = JointTrial(self.folder, self.board, name)
-        self.trial = SimpleNamespace(others=[], arm=SimpleNamespace(ready=1), report=lambda: ReplicaReport(rate=1.0))
-        self.began = False
+        self.trial = SimpleNamespace(others=[], arm=SimpleNamespace(ready=1), report=self.report)
+        self.rate, self.began, self.fails = 1.0, False, 0
+
+    def report(self) -> ReplicaReport:
+        return ReplicaReport(time=time.time(), rate=self.rate)
 
     def state(self) -> ServiceState:
+        self.fails -= 1
+        if self.fails >= 0:
+            raise ValueError("a fault of ours")
         return ServiceState(name="churn", version=3, revision=self.folder.spec().revision)
 
     async def look(self) -> None:
@@ -79,6 +86,13 @@ def pods(api_of_ann: StoringApi, tmp_path: Path) -> Iterator[list[Pod]]:
     yield made
     for pod in made:
         pod.board.close()
+
+
+async def until(so: Callable[[], bool]) -> None:
+    late = time.monotonic() + 60
+    while not so():
+        assert time.monotonic() < late
+        await asyncio.sleep(0.05)
 
 
 def split_of(api: StoringApi) -> Split:
@@ -162,6 +176,76 @@ def test_a_pod_that_begins_again_knows_what_was_agreed_upon(api_of_ann: StoringA
 
     run(go())
     assert one.folder.spec().version == 4
+
+
+def test_what_a_pod_decided_it_does_not_take_back_for_an_older_answer(api_of_ann: StoringApi, pods: list[Pod]) -> None:
+    """It looks all the time, also while it decides, and what the API has at hand may be what was before."""
+    one, _ = pods
+    api_of_ann.lags = True
+    shares = []
+
+    async def go() -> None:
+        await one.look()
+        decides = asyncio.create_task(one.decides(lambda spec: with_share(spec, 0.25, False)))
+        while not decides.done():
+            await one.look()
+            shares.append(one.folder.spec().candidate.share)  # type: ignore[union-attr]
+        assert await decides
+        for _ in range(3):
+            await one.look()
+            shares.append(one.folder.spec().candidate.share)  # type: ignore[union-attr]
+
+    run(go())
+    assert shares == sorted(shares) and shares[-1] == 0.25
+
+
+def test_what_a_pod_has_seen_stays_when_it_goes(api_of_ann: StoringApi, pods: list[Pod]) -> None:
+    """Its router lets go of both versions once it has told that."""
+    one, other = pods
+
+    async def go() -> None:
+        router: Any = one
+        await one.look()
+        one.joint.join(router)
+        await until(lambda: "one" in api_of_ann.of("secrets", "churn-board")["data"])
+        one.rate = 2.0
+        await one.joint.close()
+        one.trial = None  # type: ignore[assignment]
+        await other.look()
+
+    run(go())
+    assert [report.rate for report in other.trial.others] == [2.0]
+
+
+def test_a_pod_takes_part_whatever_goes_wrong_once(api_of_ann: StoringApi, pods: list[Pod]) -> None:
+    one, other = pods
+
+    async def go() -> None:
+        router: Any = one
+        one.fails = 2
+        one.joint.join(router)
+        await other.look()
+        assert await other.decides(lambda spec: with_share(spec, 0.25, False))
+        await until(lambda: one.folder.spec().candidate.share == 0.25)  # type: ignore[union-attr]
+        await until(lambda: "one" in api_of_ann.of("secrets", "churn-board")["data"])
+        await one.joint.close()
+
+    run(go())
+
+
+def test_the_board_has_room_however_many_pods_come_and_go(api_of_ann: StoringApi, pods: list[Pod]) -> None:
+    one, other = pods
+    gone = {f"gone-{number}": packed(ReplicaReport(time=1000.0 + number)).decode("latin-1") for number in range(400)}
+
+    async def go() -> None:
+        for name, report in gone.items():
+            api_of_ann.of("secrets", "churn-board")["data"][name] = base64.b64encode(report.encode("latin-1")).decode()
+        await one.look(), await other.look()
+
+    run(go())
+    data = api_of_ann.of("secrets", "churn-board")["data"]
+    assert {SPLIT, "one", "other", "gone-399"} < data.keys() and "gone-0" not in data
+    assert len(data) < 300
 
 
 def test_what_several_have_seen_at_the_same_turn_is_one_comparison() -> None:
