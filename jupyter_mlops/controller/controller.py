@@ -119,7 +119,7 @@ class Controller:
         self._run_states = RunStates(self._disk, self._changes)
         self.runs = RunRegistry(
             scheduler,
-            folder,
+            self._disk,
             spec,
             shape=self.workers.connected,
             share=self._share,
@@ -318,6 +318,7 @@ class Controller:
             self._last_heartbeat = now
             self.ledger.heartbeat()
             self._disk.retry()
+            self.runs.retry()
 
     def _used(self) -> None:
         self.lifecycle.touch()

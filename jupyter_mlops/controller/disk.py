@@ -1,4 +1,5 @@
-"""The files of a cluster's folder, written in one thread, so that a slow or full disk never stops the scheduler.
+"""The files of a cluster's folder, and of its runs', written in one thread, so that a slow or full disk never stops the
+scheduler.
 
 What can't be written is kept in memory in its order and tried again, and `problem` says so until it worked.
 """
@@ -38,9 +39,12 @@ class Disk:
     ----------
     folder : where the files are; None keeps nothing, for clusters without a folder.
     opener : opens files, as `os.open`.
+    thread : the one in which it is written; default: one of its own, which ends with it.
     """
 
-    def __init__(self, folder: Path | None, opener: Opener = open_private) -> None:
+    def __init__(
+        self, folder: Path | None, opener: Opener = open_private, thread: ThreadPoolExecutor | None = None
+    ) -> None:
         self.folder = folder
         self.problem: Problem | None = None
         self._opener = opener
@@ -48,8 +52,13 @@ class Disk:
         #: Files that are known to end with a whole line.
         self._whole: set[str] = set()
         self._lock = threading.Lock()
-        self._draining = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlops-disk")
+        self._draining = self._closed = False
+        self._own = thread is None
+        self._thread = thread or ThreadPoolExecutor(1, thread_name_prefix="mlops-disk")
+
+    def beside(self, folder: Path | None) -> Disk:
+        """That of another folder, written by turns with this one, in the same thread: to be closed before this one."""
+        return Disk(folder, self._opener, self._thread)
 
     def read(self, name: str) -> str:
         """The text of a file; empty when there is none. Blocks: only for the start."""
@@ -107,9 +116,11 @@ class Disk:
         await asyncio.wait({turn}, timeout=timeout)
 
     async def close(self, timeout: Seconds = 5.0) -> None:
-        """Write what is left, for at most `timeout` seconds, and end the thread."""
+        """Write what is left, for at most `timeout` seconds, and then no more; end the thread, if it is its own."""
         await self.flush(timeout)
-        self._thread.shutdown(wait=False)
+        self._closed = True
+        if self._own:
+            self._thread.shutdown(wait=False)
 
     def _add(self, job: _Job) -> None:
         if self.folder is None:
@@ -121,32 +132,45 @@ class Disk:
 
     def _start(self) -> None:
         with self._lock:
-            if self._draining:
+            if self._draining or self._closed:
                 return
             self._draining = True
-        try:
-            self._thread.submit(self._drain)
-        except RuntimeError:  # closed: nothing is written after the receipt
+        if not self._take_turn():
             self._draining = False
 
+    def _take_turn(self) -> bool:
+        """Have something written when those before are through; whether there is a thread for that still."""
+        try:
+            self._thread.submit(self._drain)
+        except RuntimeError:  # closed
+            return False
+        return True
+
     def _drain(self) -> None:
-        while True:
-            with self._lock:
-                batch = self._batch()
-                if not batch:
-                    self.problem = None
-                    self._draining = False  # last: who waits for the end may not find the problem still there
-                    return
-            try:
-                self._write(batch)
-            except OSError as error:
-                with self._lock:
-                    self.problem = _problem(error, self.folder)
-                    self._draining = False
+        """Write some of it, and then let others write: one that is told something all the time keeps nobody waiting."""
+        while self._wrote_some():
+            if self._take_turn():
                 return
+
+    def _wrote_some(self) -> bool:
+        """Whether something was written; there may be more then."""
+        with self._lock:
+            batch = self._batch()
+            if not batch:
+                self.problem = None
+                self._draining = False  # last: who waits for the end may not find the problem still there
+                return False
+        try:
+            self._write(batch)
+        except OSError as error:
             with self._lock:
-                for _ in batch:
-                    self._jobs.popleft()
+                self.problem = _problem(error, self.folder)
+                self._draining = False
+            return False
+        with self._lock:
+            for _ in batch:
+                self._jobs.popleft()
+        return True
 
     def _batch(self) -> list[_Job]:
         """The jobs at the front that one write can do: a replacement, or all lines for the same file."""

@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -188,6 +189,63 @@ async def test_who_hears_that_a_run_is_over_finds_it_so_in_its_folder(
             pass
         assert RunFolder(tmp_path / "runs" / RUN).record() == view.run.model_copy(update={"repeatable": False})
         await closing
+
+
+async def test_a_run_that_a_full_disk_refused_is_written_when_there_is_room_though_nobody_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really, full, refused = os.open, True, 0
+
+    def opened(path: str, flags: int, *args: int, **more: int) -> int:
+        nonlocal refused
+        if full and RUN in str(path):
+            refused += 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return really(path, flags, *args, **more)
+
+    monkeypatch.setattr(os, "open", opened)
+    async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
+        await c.link.open_run(RunState(id=RUN, name="it", kind="cell", cluster="c", owner="me", created=time.time()))
+        await c.link.close_run(RUN, "done")
+        await until(lambda: refused > 0)
+        full = False
+        folder = RunFolder(tmp_path / "runs" / RUN)
+        await until(lambda: (folder.path / "record.json").exists() and folder.record().phase == "done")
+
+
+async def test_however_many_runs_are_remembered_one_thread_writes(tmp_path: Path) -> None:
+    def threads() -> set[threading.Thread]:
+        return {thread for thread in threading.enumerate() if thread.name.startswith("mlops-disk")}
+
+    before, ids = threads(), [f"{number:012x}" for number in range(30)]
+    async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
+        for id in ids:
+            await c.link.open_run(RunState(id=id, name="it", kind="cell", cluster="c", owner="me", created=time.time()))
+            await c.link.close_run(id, "done")
+        phases = [(await c.link.watch_run(id, 0, 0.05)).run.phase for id in ids]
+        assert phases == ["done"] * len(ids)
+        assert len(threads() - before) == 1
+    assert [RunFolder(tmp_path / "runs" / id).record().phase for id in ids] == phases
+
+
+async def test_one_that_writes_all_the_time_keeps_no_other_waiting(tmp_path: Path) -> None:
+    """Whatever it writes calls for more, which is there before it is through."""
+    done = False
+
+    def opener(path: str, flags: int) -> int:
+        if not done and path.endswith("busy"):
+            busy.append("busy", "more")
+        return open_private(path, flags)
+
+    first = Disk(tmp_path, opener)
+    busy, other = first.beside(tmp_path), first.beside(tmp_path)
+    busy.append("busy", "one")
+    other.append("other", "one")
+    assert await other.flush(PATIENCE)
+    done = True
+    await asyncio.gather(busy.close(PATIENCE), other.close())
+    await first.close()
+    assert other.read("other") == "one\n" and "more" in busy.read("busy")
 
 
 async def test_a_cluster_on_a_full_disk_still_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,6 +12,7 @@ from distributed.core import Status
 from distributed.scheduler import WorkerState
 
 from jupyter_mlops.controller.changes import ChangeTracker
+from jupyter_mlops.controller.disk import Disk
 from jupyter_mlops.controller.pool import Notice
 from jupyter_mlops.controller.runs.liverun import LiveRun
 from jupyter_mlops.controller.runs.restored import Restored
@@ -244,7 +245,7 @@ def map_until(start: float, by: float | None, total: int = 100, phase: RunPhase 
         id="0123456789ab", name="a", kind="map", cluster="c", owner="me", created=start, total=total, phase=phase,
         ladder=Ladder(by=None if by is None else start + by),
     )  # fmt: skip
-    return LiveRun(state, None, RunCost(Price(), lambda worker: None))
+    return LiveRun(state, Disk(None), RunCost(Price(), lambda worker: None))
 
 
 def test_how_far_a_map_is_that_is_to_be_done_until_a_moment() -> None:

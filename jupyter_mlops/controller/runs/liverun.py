@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ...core.base import Seconds, Time, read_record
@@ -48,19 +47,16 @@ class LiveRun:
     Parameters
     ----------
     state : what the kernel says of it.
-    folder : the run's own folder; None keeps it in memory only.
+    disk : of the run's own folder; without one it is in memory only.
     cost : adds up what it costs.
     group_at : see `GroupAt`.
     """
 
-    def __init__(
-        self, state: RunState, folder: Path | None, cost: RunCost, group_at: GroupAt = lambda address: None
-    ) -> None:
-        self.state, self.cost = state, cost
+    def __init__(self, state: RunState, disk: Disk, cost: RunCost, group_at: GroupAt = lambda address: None) -> None:
+        self.state, self.disk, self.cost = state, disk, cost
         self.use = UseKeeper(group_at, together=state.in_gangs)
-        self.disk = Disk(folder)
         self.journal = Journal(lambda line: self.disk.append(JOURNAL, line))
-        write = (lambda line: self.disk.append(CURVES, line)) if folder is not None else None
+        write = (lambda line: self.disk.append(CURVES, line)) if disk.folder is not None else None
         self.curves = CurveKeeper(write, self.say)
         #: Grows with every change, so that a watcher knows what it has seen.
         self.seq = 1

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.base import Seconds, Time
@@ -26,6 +25,7 @@ from ...core.words import count
 from ...home.clusters import ClusterFolder
 from .. import dask
 from ..background import Background
+from ..disk import Disk
 from . import stopping
 from .gangs.gangs import Gangs
 from .install import PLUGIN, plugin
@@ -62,7 +62,7 @@ class RunRegistry:
     Parameters
     ----------
     scheduler : Dask's scheduler.
-    folder : the cluster's; beside those of clusters, each run has one. None keeps nothing on disk.
+    disk : of the cluster's folder; beside those of clusters, each run has one. Without one nothing is kept.
     spec : the cluster's; its price counts.
     shape : the workers now, by group.
     share : worker's address → what one of its threads holds, and at which rates.
@@ -75,7 +75,7 @@ class RunRegistry:
     def __init__(
         self,
         scheduler: Scheduler,
-        folder: Path | None,
+        disk: Disk,
         spec: ClusterSpec,
         *,
         shape: Callable[[], dict[str, int]],
@@ -86,6 +86,7 @@ class RunRegistry:
         has_spot: bool = False,
     ) -> None:
         self._scheduler, self._spec, self._has_spot = scheduler, spec, has_spot
+        self._disk, folder = disk, disk.folder
         self._folder = folder.parent.parent / "runs" if folder else None
         self._variables = VariableFiles(ClusterFolder(folder)) if folder else None
         self._shape, self._share, self._changed, self._event = shape, share, changed, event
@@ -159,13 +160,18 @@ class RunRegistry:
         await self._background.close()
         await asyncio.gather(*(run.disk.close() for run in self._runs.values()))
 
+    def retry(self) -> None:
+        """Try again what a disk refused."""
+        for run in self._runs.values():
+            run.disk.retry()
+
     def open(self, state: RunState, client: str = "") -> LiveRun:
         """Make a new run known, which the Dask client of that id will feed; one without an id is known by its tasks."""
         known = {"shape": self._shape(), "cluster": self._spec.name, "profile": self._spec.profile.name}
         state = state.model_copy(update=known)
         share = self._worker if state.in_gangs else self._share
         cost = RunCost(self._spec.price, share)
-        run = self._runs[state.id] = LiveRun(state, self._home(state.id), cost, self._group_at)
+        run = self._runs[state.id] = LiveRun(state, self._disk_of(state.id), cost, self._group_at)
         run.client, run.budget, run.budget_of = client or None, lambda: self.budget(), self.budget_of
         if state.kind == "gang":
             self.gangs.open(run)
@@ -188,7 +194,7 @@ class RunRegistry:
     def restore(self, runs: Iterable[RunState]) -> None:
         """Take over the runs of an earlier scheduler: those that were not over are lost."""
         for state in list(runs)[-REMEMBERED:]:
-            run = self._runs[state.id] = PastRun(state, self._home(state.id), RunCost(self._spec.price, self._share))
+            run = self._runs[state.id] = PastRun(state, self._disk_of(state.id), RunCost(self._spec.price, self._share))
             if run.live:
                 self.end(run, "lost", LOST)
                 self._event(f"{state.name} is lost, since the scheduler was started again", state.id)
@@ -252,12 +258,12 @@ class RunRegistry:
             spot=group.spot if self._has_spot else None,
         )
 
-    def _home(self, run_id: str) -> Path | None:
-        """The run's own folder."""
+    def _disk_of(self, run_id: str) -> Disk:
+        """That of the run's own folder."""
         folder = self._folder / run_id if self._folder is not None else None
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+        return self._disk.beside(folder)
 
     def _release(self, run: LiveRun) -> None:
         """Let Dask forget the run's tasks."""

@@ -50,15 +50,16 @@ class ForeignRunBook:
         self._changes = ChangeTracker()
         self._runs: dict[str, RunState] = {}
         self._events: ChangeLog[dict[str, Any]] = ChangeLog(REMEMBERED)
+        nowhere = Disk(None)
         self._registry = RunRegistry(
             scheduler,
-            None,
+            nowhere,
             spec,
             shape=self._shape,
             share=self._share,
             changed=self._changed,
             event=self._event,
-            results=DetachedResults(scheduler, Disk(None)),
+            results=DetachedResults(scheduler, nowhere),
         )
 
     async def start(self, objects: Mapping[str, str], code: str) -> None:
