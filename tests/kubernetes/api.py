@@ -8,7 +8,7 @@ import json
 import re
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -37,9 +37,11 @@ class StoringApi:
         #: Kinds that nobody may touch, and what nobody may do with one: "PATCH deployments".
         self.refused: set[str] = set()
         self.put("namespaces", {"metadata": {"name": self.namespace}})
+        #: What happens just before somebody does one of these, once: "PATCH deployments".
+        self.before: dict[str, Callable[[], object]] = {}
         #: Whether who will do with what is at hand is told what was before the last change, where that may be told.
         self.lags = False
-        self._before: dict[str, Json] = {}
+        self._older: dict[str, Json] = {}
         self._closing = asyncio.Event()
 
     def of(self, kind: str, start: str) -> Json:
@@ -118,11 +120,17 @@ class StoringApi:
             if body["metadata"]["name"] in there:
                 return _status(409)
             return web.json_response(self.put(kind, body), status=201)
+        if (happens := self.before.pop(f"{request.method} {kind}", None)) is not None:
+            await asyncio.to_thread(happens)
         if name not in there:
             return _status(404)
         if request.method != "GET":
             self.changes.append(f"{request.method} {kind} {name}")
         if request.method == "DELETE":
+            body = await request.json() if request.can_read_body else {}
+            expected = body.get("preconditions", {}).get("resourceVersion")
+            if expected not in (None, there[name]["metadata"]["resourceVersion"]):
+                return _status(409)
             return web.json_response(self._delete(kind, name))
         if request.method == "PATCH":
             patch = await request.json()
@@ -130,12 +138,15 @@ class StoringApi:
             expected = None if isinstance(patch, list) else patch.get("metadata", {}).get("resourceVersion")
             if expected not in (None, now):
                 return _status(409)
-            self._before[f"{kind}/{name}"] = there[name]
-            there[name] = _replaced(there[name], patch) if isinstance(patch, list) else _merged(there[name], patch)
+            self._older[f"{kind}/{name}"] = there[name]
+            changed = _replaced(there[name], patch) if isinstance(patch, list) else _merged(there[name], patch)
+            if changed is None:
+                return _status(422)
+            there[name] = changed
             there[name]["metadata"]["resourceVersion"] = str(int(now or 0) + 1)
-        before, least = self._before.get(f"{kind}/{name}"), request.query.get("resourceVersion")
-        if self.lags and before is not None and least and int(before["metadata"]["resourceVersion"]) >= int(least):
-            return web.json_response(before)
+        older, least = self._older.get(f"{kind}/{name}"), request.query.get("resourceVersion")
+        if self.lags and older is not None and least and int(older["metadata"]["resourceVersion"]) >= int(least):
+            return web.json_response(older)
         return web.json_response(there[name])
 
 
@@ -199,16 +210,18 @@ def _merged(item: Json, patch: Json) -> Json:
     return merged
 
 
-def _replaced(item: Json, patch: list[Json]) -> Json:
-    """A JSON patch that only replaces."""
+def _replaced(item: Json, patch: list[Json]) -> Json | None:
+    """What a JSON patch makes of an object, that only replaces; None where a test of it fails."""
     changed: Json = json.loads(json.dumps(item))
     for change in patch:
-        assert change["op"] == "replace", change
+        assert change["op"] in ("replace", "test"), change
         *steps, last = [step.replace("~1", "/") for step in change["path"].split("/")[1:]]
         under = changed
         for step in steps:
             under = under[step]
         assert last in under, change["path"]
+        if change["op"] == "test" and under[last] != change["value"]:
+            return None
         under[last] = change["value"]
     return changed
 

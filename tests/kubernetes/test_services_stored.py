@@ -6,6 +6,7 @@ import base64
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,62 @@ def test_a_change_that_is_refused_is_not_on_record(api: StoringApi) -> None:
     after = service.state
     assert (after.wanted, after.revision, after.version, after.problem) == (before.wanted, before.wanted, 1, None)
     assert after.cost is not None and after.cost.per_hour == pytest.approx(1.0)  # of one replica
+
+
+def so_and_wanted(api: StoringApi) -> tuple[set[str], int]:
+    """The revisions of the Deployment and of the record, which should be one, and its replicas."""
+    kept = api.objects["secrets"]["total-service"]["data"]["spec.json"]
+    deployment, wish = api.of("deployments", "total"), json.loads(base64.b64decode(kept))
+    return {deployment["metadata"]["annotations"]["jupyter-mlops/revision"], wish["revision"]}, wish["replicas"]
+
+
+def test_of_two_who_change_it_at_once_the_slower_one_undoes_nothing(api: StoringApi) -> None:
+    """Who is told that it isn't deployed finds it so: what is on record is what pods are made by."""
+    made()
+    api.before["PATCH deployments"] = lambda: made(1, replicas=3)  # all of it, while the other one is about to
+    with pytest.raises(Conflict, match="total@2 isn't deployed"):
+        made(2)
+    revisions, replicas = so_and_wanted(api)
+    assert len(revisions) == 1 and replicas == 3 and api.of("deployments", "total")["spec"]["replicas"] == 3
+
+    told: list[Exception] = []
+    reached, through = threading.Event(), threading.Event()
+
+    def later() -> None:
+        def wait() -> None:
+            reached.set()
+            assert through.wait(60)
+
+        api.before["PATCH deployments"] = wait
+        try:
+            made(1, replicas=5)
+        except Conflict as error:
+            told.append(error)
+
+    other = threading.Thread(target=later)
+
+    def meanwhile() -> None:
+        other.start()
+        assert reached.wait(60)
+
+    api.before["PATCH deployments"] = meanwhile  # what is on record is another one's already, and isn't so yet
+    made(2)
+    through.set()
+    other.join(60)
+    revisions, replicas = so_and_wanted(api)
+    assert len(told) == 1 and len(revisions) == 1 and replicas == 3
+
+
+def test_what_somebody_wants_again_is_not_cleared_away(api: StoringApi) -> None:
+    made()
+    made(2)
+    api.before["DELETE secrets"] = lambda: made(1)  # by the parts that nobody needed, a moment ago
+    made(2, patience="2 min")
+    pod = api.of("deployments", "total")["spec"]["template"]["spec"]
+    sources = [each for volume in pod["volumes"] for each in (volume.get("projected") or {}).get("sources", [])]
+    mounted = [each["secret"]["name"] for each in sources] + [secret_of(pod, "spec")]
+    assert sources and all(name in api.objects["secrets"] for name in mounted)
+    assert len(so_and_wanted(api)[0]) == 1
 
 
 def test_pods_that_answer_keep_what_they_were_made_by(api: StoringApi) -> None:

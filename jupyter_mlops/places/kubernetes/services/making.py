@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ....core.candidate import CandidateState
 from ....core.errors import MlopsError
@@ -23,6 +23,7 @@ from .objects import (
     LEDGER,
     PAST,
     RECEIPT,
+    REVISION,
     TOKEN,
     WANTED,
     address_object,
@@ -67,7 +68,7 @@ async def make_service(
         made = await api.request("POST", api.path("deployments", group=APPS), deployment(spec, ids, template))
         owner = names.owner_of({"apiVersion": APPS, "kind": "Deployment", **made})
         await _supply(api, ids, spec, owner, build, files, parcels)
-        await _patch_deployment(api, ids, change_of(spec, template))
+        await _patch_deployment(api, ids, change_of(spec, template, spec.revision))
     except BaseException:
         await asyncio.shield(_unmake(api, ids, spec, before))
         raise
@@ -87,13 +88,17 @@ async def change_service(
     ----------
     keep : what answers, and is wanted again where this can't be.
     past : a version that was tried, and went back.
+
+    Raises
+    ------
+    Answer : Kubernetes refuses it; 409 where somebody wants something else since.
     """
     assert found.deployment is not None and spec.profile is not None
     ids, files = found.ids, await asyncio.to_thread(build_files, spec)
     build = build_of(files, spec.profile.environment)
     template = template_of(spec, ids, build, parcels)
     owner = names.owner_of({"apiVersion": APPS, "kind": "Deployment", **found.deployment})
-    earlier = await _build_names(api, ids) | _boards_told(found)
+    earlier = await _build_secrets(api, ids) | _boards_told(found)
     await _supply(api, ids, spec, owner, build, files, parcels)
     entries = with_replicas(found.entries, spec, time.time())
     before = "" if keep is None else keep.model_dump_json()
@@ -101,15 +106,19 @@ async def change_service(
     record[PAST] = "" if past is None else past.model_dump_json()
     stored = await store(api, ids, record, found.version)
     try:
-        await _patch_deployment(api, ids, change_of(spec, template))
-    except BaseException:
-        await asyncio.shield(_take_back(api, found, tuple(record), stored))
+        await _patch_deployment(api, ids, change_of(spec, template, found.revision))
+    except BaseException as error:
+        others = await asyncio.shield(_take_back(api, found, spec, tuple(record), stored))
+        if others and isinstance(error, Answer):
+            raise Answer(409, {"message": "its Deployment is another one by now"}) from None
         raise
     used = {ids.board(trial_of(pod)) for pod in [template, found.deployment["spec"]["template"], *found.pods]}
     used |= _secrets_of(template["spec"]) | _secrets_of(found.deployment["spec"]["template"]["spec"])
     used.update(*(_secrets_of(pod["spec"]) for pod in found.pods))
-    for name in earlier - used:  # of those before: what was made since is another wish's, which comes
-        await delete(api, api.path("secrets", name))
+    for name in earlier.keys() - used:
+        unchanged = {"preconditions": {"resourceVersion": earlier[name]}}
+        with contextlib.suppress(Answer):  # who wants it meanwhile has touched it; else it goes with the next change
+            await delete(api, api.path("secrets", name), unchanged)
 
 
 async def _supply(
@@ -118,7 +127,7 @@ async def _supply(
 ) -> None:  # fmt: skip
     """What its pods need."""
     for body in build_secrets(spec, ids, owner, build, files, parcels):
-        await post(api, "secrets", "", body)
+        await _have(api, body, spec.revision)
     if (environment := environment_secret(spec, ids, owner)) is not None and not await post(
         api, "secrets", "", environment
     ):
@@ -130,6 +139,19 @@ async def _supply(
     if spec.replicas > 1:
         with contextlib.suppress(Answer):  # without the right to it only who drains a node must think of it
             await post(api, "poddisruptionbudgets", POLICY, budget(spec, ids, owner))
+
+
+async def _have(api: Api, body: Json, revision: str) -> None:
+    """Have a Secret that pods are made by. One that is there is touched: who has just found that nobody needs it leaves
+    it there then."""
+    path, touched = api.path("secrets", body["metadata"]["name"]), {"metadata": {"annotations": {REVISION: revision}}}
+    while not await post(api, "secrets", "", body):
+        try:
+            await api.request("PATCH", path, touched, content=MERGE_PATCH, parse=False)
+            break
+        except Answer as answer:
+            if answer.status != 404:  # it was just removed
+                raise
 
 
 async def _patch_deployment(api: Api, ids: ServiceNames, operations: Sequence[Json]) -> None:
@@ -152,24 +174,31 @@ async def _unmake(api: Api, ids: ServiceNames, spec: ServiceSpec, before: Stored
             await store(api, ids, before.files(WANTED, BEFORE, PAST, LEDGER, RECEIPT), made.version)
 
 
-async def _take_back(api: Api, found: StoredService, files: tuple[str, ...], version: str) -> None:
-    """Put on record again what is so, and paid, where the Deployment is as it was `found`; the record is `version`."""
+async def _take_back(api: Api, found: StoredService, spec: ServiceSpec, files: tuple[str, ...], version: str) -> bool:
+    """Put on record again what was `found`, unless the Deployment is as `spec` wants it in spite of all; the record is
+    `version`. Whether the Deployment is what somebody else wants."""
+    others = False
     with contextlib.suppress(Answer, MlopsError):  # why it could not be changed is to be said
         there = await look(api, found.ids)
-        if there is not None and there.revision == found.revision:
+        if there is not None and there.revision != spec.revision:
+            others = there.revision != found.revision
             await store(api, found.ids, found.files(*files), version)
+    return others
 
 
-async def _build_names(api: Api, ids: ServiceNames) -> set[str]:
-    """The Secrets that pods of its wishes, earlier ones too, are made by."""
+async def _build_secrets(api: Api, ids: ServiceNames) -> dict[str, str]:
+    """The Secrets that pods of its wishes, earlier ones too, are made by, with Kubernetes' number of what each is."""
     query = {"labelSelector": f"{ids.selector},{names.PART}=build"}
-    there = (await api.request("GET", api.path("secrets"), query=query)).get("items") or []
-    return {str(item["metadata"]["name"]) for item in there}
+    return _numbered((await api.request("GET", api.path("secrets"), query=query)).get("items") or [])
 
 
-def _boards_told(found: StoredService) -> set[str]:
-    """The boards of earlier trials, of which all is in the trail."""
-    return {str(item["metadata"]["name"]) for item in found.boards if not unnoted(item)}
+def _boards_told(found: StoredService) -> dict[str, str]:
+    """The boards of earlier trials, of which all is in the trail, in the same way."""
+    return _numbered(item for item in found.boards if not unnoted(item))
+
+
+def _numbered(items: Iterable[Json]) -> dict[str, str]:
+    return {str(each["metadata"]["name"]): str(each["metadata"].get("resourceVersion", "")) for each in items}
 
 
 def _secrets_of(pod: Json) -> set[str]:

@@ -181,12 +181,15 @@ def deployment(spec: ServiceSpec, ids: ServiceNames, template: Json) -> Json:
     }
 
 
-def change_of(spec: ServiceSpec, template: Json) -> list[Json]:
-    """The JSON patch by which a Deployment becomes what is wanted."""
+def change_of(spec: ServiceSpec, template: Json, before: str) -> list[Json]:
+    """The JSON patch by which a Deployment becomes what is wanted, which has to be the wish `before` still: who was
+    slower would undo what somebody else wants since."""
+    revision = f"/metadata/annotations/{REVISION.replace('/', '~1')}"
     return [
+        {"op": "test", "path": revision, "value": before},
         {"op": "replace", "path": "/spec/template", "value": template},
         {"op": "replace", "path": "/spec/replicas", "value": spec.replicas},
-        {"op": "replace", "path": f"/metadata/annotations/{REVISION.replace('/', '~1')}", "value": spec.revision},
+        {"op": "replace", "path": revision, "value": spec.revision},
     ]
 
 
