@@ -3,15 +3,14 @@ and whoever looks, read and write it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from .base import Label, Record, Saying, Time, first
+from .base import Label, Record, Saying, Time, first, otherwise
 from .candidate import Candidate, CandidateState
 from .cluster import Problem
 from .evidence import Evidence, LabelledMetric
 from .formats import FORMAT
 from .service import MOST_PRIVATE, ServiceSpec
-from .trail import Deed
 
 #: Moves that are kept: each is in the trail soon.
 _MOST_MOVES = 200
@@ -21,7 +20,8 @@ class Move(Record):
     """What a service has decided by itself about a version that is tried, as a line of the trail."""
 
     time: Time = 0
-    verb: Deed = "went on"
+    #: Nothing else is decided by itself, whatever a pod says, which runs what people wrote.
+    verb: Annotated[Literal["went on", "rolled back"], otherwise("went on")] = "went on"
     #: As people name the version: "churn@4".
     object: Label = ""
     before: Saying = ""
@@ -42,6 +42,8 @@ class Split(Record):
     digest: Label = ""
     private: Annotated[list[Label], first(MOST_PRIVATE)] = []
     previous: int = 0
+    #: 0: nobody said.
+    chosen: Time = 0
     #: None: it was taken back, or serves.
     candidate: Candidate | None = None
     #: What it was, once it was taken back.
@@ -60,11 +62,12 @@ class Split(Record):
 
     def within(self, spec: ServiceSpec) -> ServiceSpec:
         """A wish with this split."""
-        return spec.model_copy(update={name: getattr(self, name) for name in _OF_WISH})
+        own = {name: getattr(self, name) for name in _OF_WISH}
+        return spec.model_copy(update={**own, "chosen": self.chosen or spec.chosen})
 
 
 #: What a split says of a wish.
-_OF_WISH = ("revision", "version", "digest", "private", "previous", "candidate")
+_OF_WISH = ("revision", "version", "digest", "private", "previous", "chosen", "candidate")
 
 
 class ReplicaReport(Record):

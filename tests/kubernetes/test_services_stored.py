@@ -424,6 +424,7 @@ def test_what_pods_decide_is_told_once_and_pods_with_one_version_take_their_plac
     split = Split.model_validate_json(api.kept(board, SPLIT))
     assert split.candidate is not None and (split.candidate.share, split.candidate.paused) == (0.4, True)
     spec = promoted(split.within(call(deploy.hosting_of("kubernetes").spec("total"))))
+    assert spec.chosen > split.within(call(deploy.hosting_of("kubernetes").spec("total"))).chosen
     move = Move(time=1.0, verb="went on", object="total@2", before="total@2 as canary, 40 %", after="total@2 serves")
     api.keep(board, SPLIT, split.following(spec).model_copy(update={"moves": [move]}).model_dump_json())
     keep_report(api, board, pod, revision=spec.revision, version=2)
@@ -435,6 +436,7 @@ def test_what_pods_decide_is_told_once_and_pods_with_one_version_take_their_plac
     until(has_one)
     state = service.state
     assert (state.version, state.previous, state.revision, state.coming) == (2, 1, spec.revision, 0)
+    assert call(deploy.hosting_of("kubernetes").spec("total")).chosen == spec.chosen, "an older champion isn't meant"
     template = api.of("deployments", "total")["spec"]["template"]
     assert template["metadata"]["labels"][names.VERSION] == "2" and len(template["spec"]["volumes"]) == len(
         {each["name"] for each in template["spec"]["volumes"]} - {"tried"}
@@ -442,6 +444,27 @@ def test_what_pods_decide_is_told_once_and_pods_with_one_version_take_their_plac
     mlops.services(), mlops.services()
     noted = [(each.verb, each.object, each.actor.how, each.time) for each in model_folder("total").trail()]
     assert noted.count(("went on", "total@2", "router", 1.0)) == 1
+
+
+def test_what_keeps_pods_from_being_replaced_is_said_until_somebody_has_done_it(api: StoringApi) -> None:
+    service, controller = made(), Controller(api)
+    mlops.deploy("total@2", canary=0.1, wait=False)
+    board = str(api.of("deployments", "total")["spec"]["template"]["spec"]["serviceAccountName"])
+    controller.pod()
+    controller.counts(1)
+    split = Split.model_validate_json(api.kept(board, SPLIT))
+    taken_back = split.model_copy(update={"candidate": None, "revision": "back"})
+    noted = [{"verb": "deployed", "object": "total@9"}, {"verb": "rolled back", "object": "total@2"}]
+    told = json.loads(taken_back.model_dump_json())
+    api.keep(board, SPLIT, json.dumps({**told, "moves": noted}))
+    api.refused = {"PATCH deployments"}
+    until(lambda: service.state.problem is not None)
+    api.refused = set()
+    made(1)
+    assert service.state.problem is None
+    mlops.services()
+    by_itself = [each.verb for each in model_folder("total").trail() if each.actor.how == "router"]
+    assert by_itself == ["went on", "rolled back"], "a pod runs what people wrote, and deploys nothing"
 
 
 def test_of_two_places_the_one_where_it_lives_is_meant(api: StoringApi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from ....core.board import Board
 from ....core.candidate import CandidateState
 from ....core.cluster import Problem
-from ....core.errors import Conflict, MlopsError, Unavailable
+from ....core.errors import Conflict, MlopsError, StartFailed, Unavailable
 from ....core.service import ServiceSpec, ServiceState
 from ....core.split import Move, Split
 from ....home.models import model_folder
@@ -131,7 +131,7 @@ class Settling:
         self._working: dict[str, asyncio.Task[None]] = {}
         self._rests: dict[str, float] = {}
         #: Why it can't be done, by the name of the service.
-        self.faults: dict[str, Problem] = {}
+        self._faults: dict[str, Problem] = {}
         #: What isn't in the trail yet, by the name of its board.
         self.unnoted: dict[str, tuple[Api, StoredService]] = {}
 
@@ -141,7 +141,11 @@ class Settling:
         for item in found.boards:
             if unnoted(item):
                 self.unnoted[str(item["metadata"]["name"])] = (api, found)
-        over = found.trial is not None and found.trial.over and found.deployment is not None and not found.stopped
+        if found.stopped:
+            return
+        over = found.trial is not None and found.trial.over and found.deployment is not None
+        if not over:  # somebody has seen to it
+            self._faults.pop(found.ids.service, None)
         if not over or uid in self._working or time.monotonic() < self._rests.get(uid, 0.0):
             return
         task = self._working[uid] = asyncio.get_running_loop().create_task(self._settle(api, found, uid))
@@ -152,18 +156,19 @@ class Settling:
         try:
             await self._leave(found.ids.service)
             await settle(api, found)
-            self.faults.pop(found.ids.service, None)
+            self._faults.pop(found.ids.service, None)
         except Exception as error:  # noqa: BLE001 - lists go on, and say it
             if isinstance(error, Answer) and error.status == 409:
                 return  # somebody has changed it meanwhile: it is looked at anew
             self._rests[uid] = time.monotonic() + _AGAIN
             told = error.error if isinstance(error, Answer) else error
-            if isinstance(told, MlopsError):
-                self.faults[found.ids.service] = Problem.of(told)
+            if not isinstance(told, MlopsError):
+                told = StartFailed("Pods with one version can't take the place of those with two", repr(error))
+            self._faults[found.ids.service] = Problem.of(told)
 
     def told(self, state: ServiceState) -> ServiceState:
         """A state, with what is in the way."""
-        fault = self.faults.get(state.name)
+        fault = self._faults.get(state.name) if state.live else None
         return state if fault is None or state.problem is not None else state.model_copy(update={"problem": fault})
 
     async def noted(self) -> list[tuple[ServiceState, Move]]:
