@@ -22,7 +22,7 @@ from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.board import SPLIT, packed
 from jupyter_mlops.core.callers import CallerDay, UsageDay, day_of
 from jupyter_mlops.core.cluster import Problem
-from jupyter_mlops.core.errors import Conflict, InvalidSpec, Refused, StartFailed, UnknownService
+from jupyter_mlops.core.errors import Conflict, InvalidSpec, Refused, StartFailed, Unavailable, UnknownService
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.split import Move, ReplicaReport, Split
@@ -242,6 +242,16 @@ def test_lists_tell_an_alarm_as_it_was_seen_last(api: StoringApi, capsys: pytest
     service.stop()
     main(["services", "forget", "total"])
     assert not folder.path.exists()
+
+
+def test_a_pod_that_was_evicted_has_nothing_to_be_forgotten(api: StoringApi) -> None:
+    """It stays listed, and its disk is gone."""
+    service, controller = made(), Controller(api)
+    controller.pod(ready=False, phase="Failed", reason="Evicted")
+    assert service.forget("ann") == 0
+    controller.pod(ready=False)
+    with pytest.raises(Unavailable, match=r"1 of its pods can't be asked now"):
+        service.forget("ann")
 
 
 def test_no_alarm_retrains_what_nobody_looks_at(api: StoringApi) -> None:

@@ -261,7 +261,7 @@ class KubernetesHosting(Hosting):
 
     async def _logs(self, name: str) -> tuple[CopiedLog, StoredService]:
         asker, found = await self._asker(name)
-        return CopiedLog(asker, folder_of(found), found.spec, len(found.pods)), found
+        return CopiedLog(asker, folder_of(found), found.spec, len(found.living)), found
 
     async def _copy_logs(self, name: str) -> None:
         """Copy what pods have logged, as far as that can be done soon: they may be about to go."""

@@ -158,7 +158,7 @@ class StoredService:
         return str((metadata.get("annotations") or {}).get(REVISION, ""))
 
     @property
-    def _pods(self) -> list[Json]:
+    def living(self) -> list[Json]:
         """The pods that are, or may come to be: one that was evicted stays listed, and another takes its place."""
         return [pod for pod in self.pods if not _is_over(pod)]
 
@@ -201,7 +201,7 @@ class StoredService:
         wanted, status = self.deployment["spec"].get("replicas", 0), self.deployment.get("status") or {}
         counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")]
         whole = self._is_seen and wanted > 0 and all(count == wanted for count in counts)
-        ready = [pod for pod in self._pods if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+        ready = [pod for pod in self.living if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
         if not self._trials or not any(map(trial_of, ready)):
             return whole and (self.trial is None or self.trial.over)
         # Where pods know of a trial, what is decided is so at once: other pods may take their place later.
@@ -264,7 +264,7 @@ class StoredService:
             "version": version,
             "coming": 0 if self.fulfilled or version == spec.version else spec.version,
             "revision": wish if self.fulfilled or (problem is not None and for_good) else "",
-            "replicas": [_replica(pod, self._version(pod)) for pod in sorted(self._pods, key=_name)],
+            "replicas": [_replica(pod, self._version(pod)) for pod in sorted(self.living, key=_name)],
             "problem": problem,
         }
 
