@@ -110,10 +110,11 @@ def is_known_elsewhere(name: str) -> bool:
 
 def remove_unseen(now: Time) -> None:
     """Remove what nobody has looked at for `_KEPT` seconds: its service may have gone by another way."""
-    for path in _folder().glob(f"*/{SEEN}"):
+    for folder in _folder().glob("*/"):
         with contextlib.suppress(OSError):
-            if path.stat().st_mtime < now - _KEPT:
-                shutil.rmtree(path.parent, ignore_errors=True)
+            looked = [path.stat().st_mtime for name in (SEEN, CALLED) if (path := folder / name).exists()]
+            if max(looked, default=folder.stat().st_mtime) < now - _KEPT:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _folder() -> Path:

@@ -67,24 +67,22 @@ def _features(log: RequestLog, db: sqlite3.Connection, rows: list[CopiedRow]) ->
 
 
 def take(log: RequestLog, copy: LogCopy) -> None:
-    """Log what was copied: rows that aren't there yet, labels that are newer, and that keys were forgotten. Raises as
-    `RequestLog`."""
+    """Log what was copied: rows that aren't there yet, labels that are newer; and that keys were forgotten, once
+    nothing is left of them. Raises as `RequestLog`."""
     if not copy.salt:
         return
-    with log.held():
-        with opened(log.path / ROWS) as db, at_once(db):
-            if copy.salt not in salts_of(db):
-                db.execute("INSERT INTO salt VALUES (?)", (copy.salt,))
-            for version in copy.versions:
-                told = (version.digest, version.version, version.task, version.unsure)
-                db.execute("INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?)", told)
-            known = dict(db.execute("SELECT key, time FROM forgotten"))
-            new = {key: at for key, at in copy.forgotten if at > known.get(key, 0.0)}
-            for key, at in new.items():
-                forget_rows(db, key, at, at)
-            _add(db, copy.rows, known | new)
-        if new:
+    with log.held(), opened(log.path / ROWS) as db, at_once(db):
+        if copy.salt not in salts_of(db):
+            db.execute("INSERT INTO salt VALUES (?)", (copy.salt,))
+        for version in copy.versions:
+            told = (version.digest, version.version, version.task, version.unsure)
+            db.execute("INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?)", told)
+        known = dict(db.execute("SELECT key, time FROM forgotten"))
+        if new := {key: at for key, at in copy.forgotten if at > known.get(key, 0.0)}:
             RequestFiles(log.path).forget(new)
+        for key, at in new.items():
+            forget_rows(db, key, at, at)
+        _add(db, copy.rows, known | new)
 
 
 def _add(db: sqlite3.Connection, rows: list[CopiedRow], forgotten: dict[str, Time]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,15 +161,39 @@ def test_another_home_learns_that_a_key_was_forgotten(tmp_path: Path, monkeypatc
     asyncio.run(ask())
 
 
+def test_a_key_that_could_not_be_forgotten_is_forgotten_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An environment without pyarrow can't change the files of the copy: it may not note that nothing is left."""
+    asker = pods(tmp_path, [row("a", "ann"), row("b", "bob")])
+
+    async def ask() -> None:
+        await asker.logs.copy()
+        elsewhere_folder("an-id", "churn").requests.pack(NOON + 3600)
+        asker.folders[asker.pods[0]].requests.forget("ann", time.time())
+        with monkeypatch.context() as without:
+            without.setitem(sys.modules, "pyarrow", None)
+            with pytest.raises(Unavailable, match="pyarrow"):
+                await asker.logs.copy()
+        assert [each["request.id"] for each in await asker.logs.rows(0.0)] == ["b"]
+        assert sum(piece.own.num_rows for piece in await asker.logs.pieces(0.0)) == 1
+
+    asyncio.run(ask())
+
+
 def test_what_nobody_looks_at_any_more_goes() -> None:
-    """Also where its service went by another way."""
+    """Also where its service went by another way, and where only its callers were asked for."""
+    callers = elsewhere_folder("another-id", "churn")
+    callers.count(
+        {"pod": [UsageDay(day=day_of(time.time()), callers=[CallerDay(caller="web", requests=1)])]}, time.time()
+    )
     folder = elsewhere_folder("an-id", "churn")
     folder.see(lambda seen: seen.note(1))
     folder.requests.add([row("a")], "d", 1, "classification", "")
     remove_unseen(time.time() + 29 * DAY)
-    assert folder.requests.exists()
+    assert folder.requests.exists() and callers.path.exists()
     remove_unseen(time.time() + 31 * DAY)
-    assert not folder.path.exists()
+    assert not folder.path.exists() and not callers.path.exists()
 
 
 def test_callers_of_several_pods_are_added_up(tmp_path: Path) -> None:
