@@ -19,7 +19,7 @@ from typing import Literal
 
 from ..core.base import Seconds
 from ..core.cluster import Problem
-from ..home import torn
+from ..home import torn, write_whole
 
 #: Opens a path as `os.open` does; swapped in tests.
 Opener = Callable[[str, int], int]
@@ -201,14 +201,7 @@ class Disk:
     def _write_all(self, path: Path, data: bytes, flags: int) -> None:
         file = self._opener(str(path), flags)
         try:
-            before = os.fstat(file).st_size
-            try:
-                left = memoryview(data)
-                while left:
-                    left = left[os.write(file, left) :]
-            except OSError:
-                os.ftruncate(file, before)  # half a line would spoil the next one
-                raise
+            write_whole(file, data)
         finally:
             os.close(file)
 

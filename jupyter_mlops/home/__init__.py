@@ -112,8 +112,23 @@ def append(path: Path, lines: Iterable[Record]) -> None:
     with guarded(path):
         before = "\n" if torn(path) else ""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-            file.write(before + text)
+        try:
+            write_whole(descriptor, (before + text).encode())
+        finally:
+            os.close(descriptor)
+
+
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write all of it at the end of a file, or, where the disk refuses some of it, nothing: half a line would spoil the
+    next one, and who tries again would write the others twice. Raises OSError."""
+    before, left = os.fstat(descriptor).st_size, memoryview(data)
+    try:
+        while left:
+            left = left[os.write(descriptor, left) :]
+    except OSError:
+        if os.fstat(descriptor).st_size == before + len(data) - len(left):  # and nobody else has written
+            os.ftruncate(descriptor, before)
+        raise
 
 
 def torn(path: Path) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -55,6 +57,30 @@ async def test_a_disk_that_refuses_is_told_once_and_minutes_wait_for_it(tmp_path
     found = TrafficFolder(place).since(0, time.time())
     assert sum(each.requests for each in found) == 2
     assert {each.version for each in found} == {3}
+
+
+def test_minutes_that_a_disk_refused_in_the_midst_are_not_there_twice(tmp_path: Path) -> None:
+    """A limit on a process's files stands for the disk: what is written beyond it fails in the midst of a line."""
+    code = """
+import resource, sys
+from pathlib import Path
+from jupyter_mlops.core.traffic import TrafficMinute
+from jupyter_mlops.home.traffic import TrafficFolder
+folder = TrafficFolder(Path(sys.argv[1]))
+minutes = [TrafficMinute(at=60.0 * number, requests=1) for number in range(1000)]
+folder.add(minutes[:1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, -1))
+for number in (1, 2):
+    try:
+        folder.add(minutes[1:])
+    except Exception as error:
+        print(error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.count("File too large") == 1
+    (path,) = tmp_path.iterdir()
+    assert len(path.read_text().splitlines()) == 1000
 
 
 async def test_a_minute_that_is_over_is_written_without_another_request(
