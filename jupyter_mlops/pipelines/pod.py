@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -47,6 +48,26 @@ _PATIENCE, _LOOK = 60.0, 0.5
 _CANCELLING = 45.0
 
 
+class Printed:
+    """The end of what is printed."""
+
+    def __init__(self) -> None:
+        self._lines, self._size = deque[str](), 0
+        #: The last line that says something.
+        self.last = ""
+
+    def add(self, line: str) -> None:
+        """Another line; what is older than `_MOST` characters goes."""
+        self.last = line.strip() or self.last
+        self._lines.append(line)
+        self._size += len(line)
+        while self._size - len(self._lines[0]) >= _MOST:
+            self._size -= len(self._lines.popleft())
+
+    def __str__(self) -> str:
+        return "".join(self._lines)[-_MOST:]
+
+
 class ScheduledRun:
     """One run of a notebook.
 
@@ -58,10 +79,9 @@ class ScheduledRun:
 
     def __init__(self, spec: ScheduleSpec, notebook: Path) -> None:
         self._spec, self._notebook = spec, notebook
-        self._lines = list[str]()
+        self._printed = Printed()
         #: What its steps made, in parts.
         self.values: list[bytes] = []
-        self._said = ""
         self._process: PipelineProcess | None = None
         self._cancelled = threading.Event()
 
@@ -72,12 +92,12 @@ class ScheduledRun:
             if not self._cancelled.wait(self._spec.delay):
                 outcome = self._on_a_cluster(outcome)
         code = INTERRUPTED if self._cancelled.is_set() else outcome.code
-        return outcome.model_copy(update={"ended": time.time(), "code": code, "said": self._said})
+        return outcome.model_copy(update={"ended": time.time(), "code": code, "said": self._printed.last})
 
     @property
     def log(self) -> str:
         """What it printed: the end of it, if that was much."""
-        return "".join(self._lines)[-_MOST:]
+        return str(self._printed)
 
     def cancel(self) -> None:
         """Have it end: what runs is cancelled, and the cluster ended."""
@@ -94,6 +114,9 @@ class ScheduledRun:
         self._put(f"On the cluster {cluster.name}.\n")
         try:
             code = FAILED if self._cancelled.is_set() else self._steps(cluster.id)
+        except (MlopsError, OSError) as error:  # that it failed is kept, and why
+            self._put(f"{error}\n")
+            code = FAILED
         finally:
             self._end(cluster)
         return outcome.model_copy(update={"code": code, "cluster": cluster.id})
@@ -131,8 +154,7 @@ class ScheduledRun:
             sys.stdout.write(f"The cluster {cluster.name} couldn't be ended: {error}\n")
 
     def _put(self, line: str) -> None:
-        self._lines.append(line)
-        self._said = line.strip() or self._said
+        self._printed.add(line)
         sys.stdout.write(line)
         sys.stdout.flush()
 
