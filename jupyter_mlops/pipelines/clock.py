@@ -1,8 +1,7 @@
 """The process that runs notebooks when they are due: `python -m jupyter_mlops.pipelines.clock`.
 
 One for a home folder, in the background, for as long as something is scheduled, or the alarm of a service is to retrain
-it. No kernel, server or browser has to be
-open; the machine has to be on.
+it. No kernel, server or browser has to be open; the machine has to be on.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ LOOK: Seconds = 5.0
 
 #: Seconds ahead at which a run that is past began by a clock that was set back since: what it says is no use.
 _SET_BACK: Seconds = 3600.0
-
 
 #: What is said of a run that nobody follows any more.
 _CUT_SHORT = "it was cut short: what ran it was ended, or this machine"
@@ -88,15 +86,28 @@ def _note_cut_short(running: dict[str, threading.Thread]) -> None:
 
 
 def _until_nothing_is_scheduled(running: dict[str, threading.Thread]) -> None:
-    tried: dict[str, float] = {}
-    while _is_needed():
-        _retrain(tried)
-        for schedule in read_schedules():
-            before = running.get(schedule.notebook)
-            if _is_due(schedule) and (before is None or not before.is_alive()):  # it never runs twice at a time
-                running[schedule.notebook] = threading.Thread(target=_run, args=[schedule])
-                running[schedule.notebook].start()
+    tried, said = dict[str, float](), ""
+    while True:
+        try:
+            if not _is_needed():
+                return
+            _retrain(tried)
+            _run_what_is_due(running)
+            said = ""
+        except (MlopsError, OSError, RuntimeError) as error:  # a disk is away, or no memory is left
+            if str(error) != said:
+                print(error, file=sys.stderr, flush=True)
+            said = str(error)
         time.sleep(LOOK)
+
+
+def _run_what_is_due(running: dict[str, threading.Thread]) -> None:
+    for schedule in read_schedules():
+        before = running.get(schedule.notebook)
+        if _is_due(schedule) and (before is None or not before.is_alive()):  # it never runs twice at a time
+            thread = threading.Thread(target=_run, args=[schedule])
+            thread.start()
+            running[schedule.notebook] = thread
 
 
 def _retrain(tried: dict[str, float]) -> None:

@@ -60,6 +60,28 @@ def test_what_was_missed_runs_once_and_says_how_it_went(folder: Path) -> None:
         assert remove_schedule(path) and not remove_schedule(path)
 
 
+def test_a_disk_that_is_away_for_a_while_ends_no_schedule(folder: Path) -> None:
+    path = _notebook(folder / "night.ipynb", "%%mlrun --step load\nx = unknown")
+    write_schedule(Schedule(notebook=path, every="1 day at 02:00", created=time.time() - 5 * 86400))
+    ensure_clock()
+    until(lambda: (read_schedule(path) or _none()).ended is not None)
+    home, away = folder / "home", folder / "away"
+    home.rename(away)
+    home.write_text("in the way")
+    try:
+        until(lambda: "can't be written" in (away / "pipelines" / "clock" / "clock.log").read_text())
+    finally:
+        home.unlink()
+        away.rename(home)
+    before = read_schedule(path)
+    assert before is not None and len(_clocks(folder)) == 1
+    write_schedule(before.model_copy(update={"began": time.time() - 5 * 86400, "ended": None}))
+    try:
+        until(lambda: (read_schedule(path) or _none()).ended is not None)
+    finally:
+        remove_schedule(path)
+
+
 def _none() -> Schedule:
     return Schedule(notebook="", every="", created=0)
 
