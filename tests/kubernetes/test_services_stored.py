@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -25,6 +27,7 @@ from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.errors import Conflict, InvalidSpec, Refused, StartFailed, Unavailable, UnknownService
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.core.service import ServiceState
 from jupyter_mlops.core.split import Move, ReplicaReport, Split
 from jupyter_mlops.home.elsewhere import elsewhere_folder
 from jupyter_mlops.home.models import EXAMPLE, model_folder
@@ -475,6 +478,39 @@ def test_what_keeps_pods_from_being_replaced_is_said_until_somebody_has_done_it(
     mlops.services()
     by_itself = [each.verb for each in model_folder("total").trail() if each.actor.how == "router"]
     assert by_itself == ["went on", "rolled back"], "a pod runs what people wrote, and deploys nothing"
+
+
+def test_a_board_is_no_record_and_no_other_service_s_board_whatever_its_pod_writes_on_it(api: StoringApi) -> None:
+    """Pods may change their board, and its labels, too; they run what people wrote."""
+    made()
+    mlops.deploy("total@2", canary=0.1, wait=False)
+    board = str(api.of("deployments", "total")["spec"]["template"]["spec"]["serviceAccountName"])
+    split = Split.model_validate_json(api.kept(board, SPLIT))
+    moves = [Move(object="total@9", why="as if")]
+    told = base64.b64encode(split.model_copy(update={"moves": moves}).model_dump_json().encode()).decode()
+    metadata = {**api.objects["secrets"][board]["metadata"], "name": "evil-service-trial-0123456789ab"}
+    api.put("secrets", {"metadata": metadata, "data": {SPLIT: told}})
+    record = api.objects["secrets"]["total-service"]
+    labels = {**record["metadata"]["labels"], names.SERVICE: "another"}
+    metadata = {**record["metadata"], "name": "evil-service-trial-123456789abc", "labels": labels}
+    api.put("secrets", {"metadata": metadata, "data": record["data"]})
+    mlops.services()
+    assert [each.name for each in mlops.services()] == ["total"]
+    assert not [entry for entry in model_folder("total").trail() if entry.object == "total@9"]
+
+
+def test_a_kubeconfig_that_changes_each_hour_leaves_nothing_behind(api: StoringApi, tmp_path: Path) -> None:
+    def known() -> int:
+        gc.collect()
+        return sum(isinstance(each, ServiceState) for each in gc.get_objects())
+
+    made()
+    mlops.services()
+    before = known()
+    for hour in range(20):
+        os.utime(os.environ["KUBECONFIG"], (hour, hour))
+        assert len(mlops.services()) == 1
+    assert known() < before + 10
 
 
 def test_of_two_places_the_one_where_it_lives_is_meant(api: StoringApi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,9 @@ class ServiceFinder:
     async def states(self, places: list[Where]) -> list[ServiceState]:
         """The services of `places`, as they were two seconds ago at most where these answer."""
         self._looked = [(place, kubeconfig.stamp()) for place in places]
+        for known in (self._seen, self._looked_at, self._silent, self._asking):
+            for gone in known.keys() - set(self._looked):  # a kubeconfig may change each hour
+                del known[gone]
         now = time.monotonic()
         old = [key for key in self._looked if now - self._looked_at.get(key, float("-inf")) >= _FRESH]
         for key in old:
@@ -167,10 +170,17 @@ async def services_listed(api: Api, query: Mapping[str, str]) -> list[StoredServ
     boards = [each for each in kept.get("items") or [] if each["metadata"]["labels"].get(names.PART) == BOARD]
     found = []
     for record in (each for each in kept.get("items") or [] if each not in boards):
-        name = _service(record)
-        its, own = ([item for item in some if _service(item) == name] for some in (pods.get("items") or [], boards))
-        found.append(StoredService(ServiceNames(name, api.namespace), record, made.get(name), its, own))
+        ids = ServiceNames(_service(record), api.namespace)
+        if _name(record) != ids.whole:  # a pod may call its board what it likes, and run what people wrote
+            continue
+        its = [pod for pod in pods.get("items") or [] if _service(pod) == ids.service]
+        own = [each for each in boards if _name(each) == ids.board(_name(each).rpartition("-")[2])]
+        found.append(StoredService(ids, record, made.get(ids.service), its, own))
     return found
+
+
+def _name(item: Json) -> str:
+    return str(item["metadata"]["name"])
 
 
 def _service(item: Json) -> str:
