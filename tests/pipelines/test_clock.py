@@ -74,7 +74,7 @@ def test_a_disk_that_is_away_for_a_while_ends_no_schedule(folder: Path) -> None:
         home.unlink()
         away.rename(home)
     before = read_schedule(path)
-    assert before is not None and len(_clocks(folder)) == 1
+    assert before is not None and len(clocks(folder / "home")) == 1
     write_schedule(before.model_copy(update={"began": time.time() - 5 * 86400, "ended": None}))
     try:
         until(lambda: (read_schedule(path) or _none()).ended is not None)
