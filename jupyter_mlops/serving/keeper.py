@@ -50,8 +50,8 @@ class RequestKeeper:
         self._measures = measures
         self._heard: deque[bytes] = deque()
         self._looking = threading.Lock()
-        #: What isn't written yet: the rows that may be logged, and what was said with them.
-        self._unwritten: deque[tuple[Sequence[LoggedRow], RequestSample]] = deque()
+        #: What isn't written yet: rows that may be logged, of what task, and why it can't be told how good they are.
+        self._unwritten: deque[tuple[Sequence[LoggedRow], str, str]] = deque()
         self._allowance = Allowance(spec.log_rows, time.time())
         self._tidied: Time = time.time() - _TIDY + _FIRST
         self._seen: tuple[int, int] | None = None
@@ -104,19 +104,16 @@ class RequestKeeper:
             # One of the future is of a clock that was set back since. Of an old one nobody may know any more whether
             # its key was forgotten.
             rows = [row.model_copy(update={"time": min(row.time, now)}) for row in sample.rows if row.time > now - LATE]
-            self._unwritten.append((most_even(rows, self._allowance.take(len(rows), now)), sample))
-        while sum(len(rows) for rows, _ in self._unwritten) > _MOST_WAITING:
+            if rows := most_even(rows, self._allowance.take(len(rows), now)):
+                self._unwritten.append((rows, sample.task, sample.unsure))
+        while sum(len(rows) for rows, *_ in self._unwritten) > _MOST_WAITING:
             self._unwritten.popleft()
 
     def _write(self) -> None:
         while self._unwritten:
-            rows, sample = self._unwritten.popleft()
-            try:
-                if rows:
-                    self._log.add(rows, self._spec.digest, self._spec.version, sample.task, sample.unsure)
-            except MlopsError:
-                self._unwritten.appendleft((rows, sample))
-                raise
+            rows, task, unsure = self._unwritten[0]
+            self._log.add(rows, self._spec.digest, self._spec.version, task, unsure)
+            self._unwritten.popleft()
 
     def _tidy(self) -> None:
         now = time.time()

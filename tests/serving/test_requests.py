@@ -7,6 +7,7 @@ import contextlib
 import sqlite3
 import stat
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,26 @@ def test_rows_wait_for_a_disk_and_how_good_they_are_for_who_holds_the_files(
     told = folder.performance()
     assert told is not None and told.whole is not None and told.whole.rows == 2
     assert all(now <= each["request.time"] <= time.time() for each in log.rows(0)), "a clock may have been set back"
+
+
+def test_a_disk_that_stays_full_fills_no_memory(log: RequestLog, tmp_path: Path) -> None:
+    """Of what may not be logged nothing is held."""
+    spec = ServiceSpec(name="churn", model="churn", version=1, digest="d", owner="me", created=0, log=1.0, log_rows=100)
+    keeper, now = RequestKeeper(ServiceFolder(tmp_path), spec, lambda _: None), time.time()
+    text = '{"features": "' + "x" * 1000 + '"}'
+    log.path.write_text("a file where the folder is to be")
+    tracemalloc.start()
+    for number in range(40):
+        rows = [row(f"{number}-{at}", time=now).model_copy(update={"features": text}) for at in range(500)]
+        keeper.hear(RequestSample(task="classification", rows=rows).model_dump_json().encode())
+        del rows
+        keeper.look()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 2_000_000
+    log.path.unlink()
+    keeper.look()
+    assert len(log.rows(0)) == 100
 
 
 def test_a_log_that_is_damaged_or_newer_says_so_and_stays(log: RequestLog) -> None:
