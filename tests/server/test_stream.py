@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from jupyter_mlops.core.changes import ChangeTable
 from jupyter_mlops.core.cluster import Event, Problem, SilentPlace, WorkerState
 from jupyter_mlops.core.operation import Operation
 from jupyter_mlops.core.stream import Changes, Hello, Snapshot
 from jupyter_mlops.server.stream.hub import BEAT, Hub, Subscriber
+from jupyter_mlops.server.stream.looker import Looker
 
 from ..websockets import hang_up
 
@@ -176,3 +181,22 @@ async def test_a_browser_that_reconnects_gets_what_it_missed(browse: Any, ask: A
     # Without a change, too, it hears of the server.
     while (await again.read())["changes"]:
         pass
+
+
+async def test_who_looks_goes_on_whatever_went_wrong(caplog: pytest.LogCaptureFixture) -> None:
+    looked, again = list[int](), asyncio.Event()
+
+    async def publish() -> None:
+        looked.append(len(looked))
+        if len(looked) < 3:
+            raise KeyError("what another place didn't say")
+        again.set()
+
+    hub: Any = SimpleNamespace(subscribers=["a browser"])
+    looker = Looker(hub, logging.getLogger("looker"), "services", 0.001, publish)
+    looker.start()
+    await asyncio.wait_for(again.wait(), 60)
+    await looker.close()
+    assert [each.getMessage() for each in caplog.records if each.name == "looker"] == [
+        "jupyter-mlops: the services can't be listed: KeyError: \"what another place didn't say\""
+    ]

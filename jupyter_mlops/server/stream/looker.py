@@ -19,7 +19,7 @@ class Looker:
     ----------
     what : is looked at, for the log: "models".
     every : seconds between two looks.
-    publish : looks, and tells the hub; raises OSError, `MlopsError`, of which each is logged once.
+    publish : looks, and tells the hub; what it raises is logged once, and it looks again.
     """
 
     def __init__(
@@ -44,8 +44,9 @@ class Looker:
                 if self._hub.subscribers:
                     await self._publish()
                     said = ""
-            except (OSError, MlopsError) as error:
-                if str(error) != said:
-                    said = str(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody would look any more
+                words = str(error) if isinstance(error, (OSError, MlopsError)) else f"{type(error).__name__}: {error}"
+                if words != said:
+                    said = words
                     self._log.warning("jupyter-mlops: the %s can't be listed: %s", self._what, said)
             await asyncio.sleep(self._every)
