@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ..core.cluster import Problem
 from ..core.compared import against, by_labels
+from ..core.elsewhere import worse_first
 from ..core.errors import MlopsError
 from ..core.evidence import Evidence
 from ..core.service import ServiceSpec
@@ -32,10 +33,7 @@ class Hindsight:
 
     def beside(self, spec: ServiceSpec, other: Problem | None) -> Problem | None:
         """What there is to say of the version that serves, beside another alarm."""
-        alarm = self._alarm if self._digest == spec.digest else None
-        if alarm is None or other is None:
-            return alarm or other
-        return alarm.model_copy(update={"why": f"{alarm.why}. {other.what}"})
+        return worse_first(self._alarm if self._digest == spec.digest else None, other)
 
     def look(self, spec: ServiceSpec) -> None:
         """Look whether there are new labels, and what they say. In any thread."""

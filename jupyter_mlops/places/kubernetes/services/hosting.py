@@ -167,13 +167,12 @@ class KubernetesHosting(Hosting):
 
     async def own_token(self, name: str) -> str:
         """As in `Hosting`."""
-        found = (await self._found(name))[1]
-        if found.token and caller_of(found.token, found.callers) == me():
-            return found.token
+        if token := _own_token((await self._found(name))[1]):
+            return token
 
         def mine(there: StoredService) -> tuple[str, CallerTokens]:
-            if there.token and caller_of(there.token, there.callers) == me():  # somebody asked at the same moment
-                return there.token, there.callers
+            if token := _own_token(there):  # somebody asked at the same moment
+                return token, there.callers
             return with_caller(there.callers, me(), name)
 
         token, _ = await self._change_callers(name, mine, own=True)
@@ -272,8 +271,8 @@ class KubernetesHosting(Hosting):
                 await self.usage(name)
 
     async def _asker(self, name: str) -> tuple[PodAsker, StoredService]:
-        token = await self.own_token(name)
         api, found = await self._found(name)
+        token = _own_token(found) or await self.own_token(name)
         return PodAsker(api, found.pods, token), found
 
     async def logs(self, name: str, lines: int = 200) -> list[str]:
@@ -384,6 +383,11 @@ class KubernetesHosting(Hosting):
             raise AssertionError
 
         return await self._run(work())
+
+
+def _own_token(found: StoredService) -> str:
+    """This user's own, where the service has one that opens it."""
+    return found.token if found.token and caller_of(found.token, found.callers) == me() else ""
 
 
 async def _log(api: Api, pod: str, lines: int) -> list[str]:
