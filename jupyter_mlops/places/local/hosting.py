@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
-import secrets
 import shutil
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from ... import home
-from ...agent import forking
 from ...core.alert import ServiceWatch
 from ...core.base import Seconds, Time
 from ...core.callers import CallerDay, callers_now
 from ...core.cluster import Problem
-from ...core.errors import Conflict, MlopsError, StartFailed, Unavailable, UnknownService, Unreadable
-from ...core.formats import FORMAT
+from ...core.errors import Conflict, MlopsError, Unavailable, UnknownService, Unreadable
 from ...core.label import JoinedLabels
 from ...core.performance import Performance
 from ...core.service import PATIENCE, ServiceSpec, ServiceState, unreadable_service
@@ -34,42 +23,13 @@ from ...home.owner import me
 from ...home.request_files import LoggedPiece
 from ...home.services import ServiceFolder, service_folder, service_folders
 from ..hosting import Hosting
-from . import processes
-from .processes import Process
-from .whereabouts import Distance, Whereabouts, here
-
-#: The program of a service. It is of a layer above, and known here by its name only.
-_PROGRAM = "jupyter_mlops.serving.router"
+from . import routers
 
 #: Seconds that the record of a service which stopped is kept.
 _KEPT = 7 * 24 * 3600.0
 
-#: Seconds that a router has to end by itself, beside its patience with requests; and between two looks at whether it
-#: has.
-_ENDING, _LOOK = 30.0, 0.05
-
-
-@dataclass(frozen=True)
-class RouterRecord:
-    """Which process a service is. `mark` is in its environment and in that of its replicas, and in no other's."""
-
-    mark: str
-    process: Process | None = None
-    format: int = FORMAT
-    host: str = ""
-    machine: str = ""
-    boot: str = ""
-    numbers: str = ""
-
-    @property
-    def distance(self) -> Distance:
-        """Where it runs, seen from here."""
-        return Whereabouts(self.host, self.machine, self.boot, self.numbers).seen_from(here())
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs, for one that runs `here`; raises OSError where that can't be seen."""
-        return processes.alive(self.process) if self.process is not None else bool(processes.of_cluster(self.mark))
+#: Seconds that a router has to end by itself, beside its patience with requests.
+_ENDING: Seconds = 30.0
 
 
 class LocalHosting(Hosting):
@@ -230,10 +190,11 @@ def _deploy(spec: ServiceSpec) -> ServiceState:
         folder.write_spec(spec)
         if not live:
             if before is not None and before.phase == "dead":
-                _end(_record(folder), 0.0)  # a replica may be stuck; by the next mark nobody would find it
+                # A replica may be stuck; by the next mark nobody would find it.
+                routers.end(routers.record_of(folder), 0.0)
             first = ServiceState(name=spec.name, model=spec.model, owner=spec.owner, created=spec.created)
             folder.write_state(first.model_copy(update={"since": time.time(), "coming": spec.version}))
-            _launch(folder)
+            routers.launch(folder)
     return _state(folder)
 
 
@@ -273,58 +234,10 @@ def _closed(state: ServiceState) -> Unavailable:
     )
 
 
-def _launch(folder: ServiceFolder) -> None:
-    """Start a router, detached from whoever starts it. The folder is locked."""
-    record = RouterRecord(secrets.token_hex(8), **asdict(here()))
-    _write_record(folder, record)
-    environment = {
-        **os.environ,
-        **dict([forking.THRIFTY]),
-        processes.MARK: record.mark,
-        "JUPYTER_MLOPS_HOME": str(home.home()),
-    }
-    try:
-        with folder.open_log("router") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", _PROGRAM, str(folder.path)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder.path,  # not the user's folder: its modules would hide those of the same name
-                env=environment,
-                start_new_session=True,
-            )
-    except OSError as error:
-        raise StartFailed("The service could not be started", str(error)) from error
-    _write_record(folder, replace(record, process=processes.look(process.pid)))
-    threading.Thread(target=process.wait, name=f"wait-{folder.name}", daemon=True).start()  # leaves no zombie
-
-
-def _record(folder: ServiceFolder) -> RouterRecord:
-    """Which process it is; raises `Unreadable`, also when there is none."""
-    try:
-        data: dict[str, Any] = json.loads(folder.router_file.read_text(encoding="utf-8"))
-        known = {each.name: data[each.name] for each in fields(RouterRecord) if each.name in data}
-        if not isinstance(known["mark"], str) or not known["mark"]:
-            raise TypeError("its mark is no text")  # all that have this mark are killed in the end
-        if known.get("process") is not None:
-            known["process"] = Process(known["process"]["pid"], known["process"]["birth"])
-        return RouterRecord(**known)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        why = (
-            (error.strerror or "") if isinstance(error, OSError) else f"it is damaged ({type(error).__name__}: {error})"
-        )
-        raise Unreadable(f"{folder.router_file} can't be read", why, home.REPAIR) from None
-
-
-def _write_record(folder: ServiceFolder, record: RouterRecord) -> None:
-    home.write(folder.router_file, json.dumps(asdict(record), indent=1))
-
-
 def _state(folder: ServiceFolder) -> ServiceState:
     """What its router wrote, as far as its process is seen to be there."""
     try:
-        state, record = folder.state(), _record(folder)
+        state, record = folder.state(), routers.record_of(folder)
     except Unreadable as fault:
         return unreadable_service(folder.name, fault)
     state = state or ServiceState(name=folder.name, since=time.time())
@@ -383,9 +296,9 @@ def _stop(name: str) -> None:
             return
         if state.phase == "unreachable":
             raise _closed(state)
-        record = _record(folder)
+        record = routers.record_of(folder)
         try:
-            _end(record, _patience(folder))
+            routers.end(record, _patience(folder))
         except OSError as error:
             raise Unavailable(f"The service {name!r} can't be stopped now", error.strerror or str(error), "") from error
         left = folder.state() or state
@@ -416,17 +329,6 @@ def _patience(folder: ServiceFolder) -> Seconds:
         return folder.spec().patience + _ENDING
     except (FileNotFoundError, Unreadable):
         return PATIENCE + _ENDING
-
-
-def _end(record: RouterRecord, patience: Seconds) -> None:
-    """End its processes: the router answers what it was asked, if it can."""
-    if record.distance == "here":
-        if record.process is not None and record.alive:
-            processes.kill(record.process.pid, signal.SIGTERM)
-            deadline = time.monotonic() + patience
-            while record.alive and time.monotonic() < deadline:
-                time.sleep(_LOOK)
-        processes.kill_cluster(record.mark, record.process)
 
 
 def _label(name: str, pairs: Iterable[tuple[str, object]]) -> JoinedLabels:
