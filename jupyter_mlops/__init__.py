@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from .registry.handle import Model, Version, model, models, save_model
     from .registry.scoring.api import Scores, score
     from .registry.trails import trail
-    from .serving.handle import Service, deploy, service, services
+    from .serving.api import deploy, service, services
+    from .serving.handle import Service
     from .serving.replay.api import Replay, replay
 
 __all__ = [
@@ -125,7 +126,7 @@ _HOMES = {
     "cluster": ".client.clusters.handle",
     "clusters": ".client.clusters.handle",
     "costs": ".client.costs.report",
-    "deploy": ".serving.handle",
+    "deploy": ".serving.api",
     "fit": ".client.runs.fit",
     "get_run": ".client.runs.api",
     "load_ipython_extension": ".notebook.extension",
@@ -146,8 +147,8 @@ _HOMES = {
     "runs": ".client.runs.api",
     "save_model": ".registry.handle",
     "score": ".registry.scoring.api",
-    "service": ".serving.handle",
-    "services": ".serving.handle",
+    "service": ".serving.api",
+    "services": ".serving.api",
     "start": ".client.clusters.handle",
     "stopping": ".client.runs.inside",
     "sweep": ".client.runs.sweeps.api",
