@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 from dataclasses import dataclass
@@ -157,6 +158,37 @@ def test_another_home_learns_that_a_key_was_forgotten(tmp_path: Path, monkeypatc
         assert await asker.logs.forget("ann") == 1
         monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
         assert [each["request.id"] for each in await asker.logs.rows(0.0)] == ["b"]
+
+    asyncio.run(ask())
+
+
+class OddPods(Pods):
+    """The first of them says what nobody can read; or the same again and again, as if there were more."""
+
+    def __init__(self, folders: dict[str, ServiceFolder], says: bytes | None) -> None:
+        super().__init__(folders)
+        self.says, self.asked = says, 0
+
+    async def of_log(self, pod: str, question: str, body: bytes) -> bytes:
+        if pod != self.pods[0]:
+            return await super().of_log(pod, question, body)
+        self.asked += 1
+        assert self.asked < 10, "it is asked for ever"
+        told = json.loads(await super().of_log(pod, "copy", b'{"since": 0}'))
+        return json.dumps({**told, "more": True}).encode() if self.says is None else self.says
+
+
+def test_a_pod_that_says_odd_things_keeps_nobody_from_the_others(tmp_path: Path) -> None:
+    """It runs what people wrote."""
+    asker = pods(tmp_path, [row("a")], [row("b")])
+
+    async def ask() -> None:
+        odd = OddPods(asker.folders, b"[1]")
+        told = await odd.logs.performance()
+        assert told is not None and told.whole is not None and told.whole.rows == 1
+        with pytest.raises(Unavailable, match="-0 doesn't tell what it was asked"):
+            await odd.logs.rows(0.0)
+        assert [each["request.id"] for each in await OddPods(asker.folders, None).logs.rows(0.0)] == ["a", "b"]
 
     asyncio.run(ask())
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeVar
 
 from ....core.alert import ServiceWatch
-from ....core.base import Seconds, read_record
+from ....core.base import Record, Seconds, read_record
 from ....core.callers import UsageDay
-from ....core.errors import MlopsError, Unavailable
+from ....core.errors import MlopsError, Unavailable, Unreadable
 from ....core.log_questions import UsageDays
 from .. import names
 from ..api.client import Api, Json
@@ -18,6 +18,8 @@ from ..why.facts import is_ready
 
 #: Seconds that a pod has to tell what it counted, and what it logged, which may be a lot.
 _PATIENCE, _LONG = 20.0, 120.0
+
+_R = TypeVar("_R", bound=Record)
 
 
 class PodAsker:
@@ -45,8 +47,17 @@ class PodAsker:
         ------
         Unavailable : none tells.
         """
-        told = await self._some(*(self._ask(pod, "GET", "watch", b"", _PATIENCE) for pod in self._pods))
-        return [read_record(ServiceWatch, each, "answer of a pod") for each in told]
+        told = await asyncio.gather(*map(self._watch, self._pods), return_exceptions=True)
+        heard = [each for each in told if isinstance(each, ServiceWatch)]
+        if self._pods and not heard:
+            fault = next(each for each in told if isinstance(each, BaseException))
+            if not isinstance(fault, MlopsError):
+                raise fault
+            raise Unavailable("No pod of the service tells what it was asked", str(fault), "Try again.")
+        return heard
+
+    async def _watch(self, pod: str) -> ServiceWatch:
+        return told_by(pod, ServiceWatch, await self._ask(pod, "GET", "watch", b"", _PATIENCE))
 
     async def of_all_logs(self, question: str, body: bytes) -> list[bytes]:
         """What the log of each pod answers to a question of `log_door`; raises `Unavailable` where one doesn't."""
@@ -54,23 +65,15 @@ class PodAsker:
 
     async def usage(self) -> dict[str, list[UsageDay]]:
         """What callers asked of each pod, by the day. One that doesn't tell is left out."""
-        told = await asyncio.gather(*(self.of_log(pod, "usage", b"") for pod in self._pods), return_exceptions=True)
-        heard = {pod: each for pod, each in zip(self._pods, told, strict=True) if isinstance(each, bytes)}
-        return {pod: read_record(UsageDays, each, "answer of a pod").days for pod, each in heard.items()}
+        told = await asyncio.gather(*map(self._usage, self._pods), return_exceptions=True)
+        return {pod: each.days for pod, each in zip(self._pods, told, strict=True) if isinstance(each, UsageDays)}
+
+    async def _usage(self, pod: str) -> UsageDays:
+        return told_by(pod, UsageDays, await self.of_log(pod, "usage", b""))
 
     async def of_log(self, pod: str, question: str, body: bytes) -> bytes:
         """What the log of one pod answers; raises `Unavailable`."""
         return await self._ask(pod, "POST", f"log/{question}", body, _LONG)
-
-    async def _some(self, *asked: Coroutine[Any, Any, bytes]) -> list[bytes]:
-        told = await asyncio.gather(*asked, return_exceptions=True)
-        heard = [each for each in told if isinstance(each, bytes)]
-        if self._pods and not heard:
-            fault = next(each for each in told if isinstance(each, BaseException))
-            if not isinstance(fault, MlopsError):
-                raise fault
-            raise Unavailable("No pod of the service tells what it was asked", str(fault), "Try again.")
-        return heard
 
     async def _ask(self, pod: str, method: str, path: str, body: bytes, patience: Seconds) -> bytes:
         import aiohttp
@@ -80,7 +83,7 @@ class PodAsker:
 
         tunnel = Tunnel(self._api, find, names.SERVICE_PORT, same=True)
         port = await tunnel.open()
-        what = f"{pod} doesn't tell what it was asked"
+        what = _silent(pod)
         try:
             timeout = aiohttp.ClientTimeout(total=patience)
             headers = {"Authorization": f"Bearer {self._token}"}
@@ -97,3 +100,20 @@ class PodAsker:
             raise Unavailable(what, str(error) or type(error).__name__, "") from error
         finally:
             await tunnel.close()
+
+
+def told_by(pod: str, kind: type[_R], told: bytes) -> _R:
+    """What a pod told, as a record. It runs what people wrote, and may say anything: that is as if it said nothing.
+
+    Raises
+    ------
+    Unavailable : it can't be read.
+    """
+    try:
+        return read_record(kind, told, f"answer of {pod}")
+    except Unreadable as fault:
+        raise Unavailable(_silent(pod), str(fault), "") from None
+
+
+def _silent(pod: str) -> str:
+    return f"{pod} doesn't tell what it was asked"

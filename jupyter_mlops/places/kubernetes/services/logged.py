@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic_core import from_json
 
-from ....core.base import Seconds, Time, read_record
+from ....core.base import Seconds, Time
 from ....core.elsewhere import ServiceSeen
 from ....core.errors import Unavailable
 from ....core.label import JoinedLabels, add_unknown, added_up, told_apart
@@ -26,6 +26,7 @@ from ....home.elsewhere import ElsewhereFolder
 from ....home.request_copies import take
 from ....home.request_files import LoggedPiece
 from ....home.services import performance_from
+from .asked import told_by
 
 #: Seconds before the last change that was copied from which on it is looked again: rows come to a log some seconds
 #: after they were answered.
@@ -93,12 +94,12 @@ class CopiedLog:
         asked = LoggedSince(since=max(0.0, since - _LATE))
         while True:
             told = await self._asker.of_log(pod, "copy", asked.model_dump_json().encode())
-            copy = read_record(LogCopy, told, "pod's log")
+            copy, before = told_by(pod, LogCopy, told), (asked.since, asked.after)
             await asyncio.to_thread(take, self._log, copy)
             if copy.rows:
                 asked = LoggedSince(since=copy.rows[-1].changed, after=copy.rows[-1].id)
                 await asyncio.to_thread(self._note, pod, asked.since)
-            if not (copy.more and copy.rows):
+            if not (copy.more and (asked.since, asked.after) > before):
                 return
 
     def _note(self, pod: str, until: Time) -> None:
@@ -151,11 +152,11 @@ class CopiedLog:
         joined, known = [], set[str]()
         for some in _parts(list(labels)):
             told = await self._asker.of_log(pod, "known", LoggedIds(ids=list(some)).model_dump_json().encode())
-            its = [id for id in read_record(LoggedIds, told, "pod's log").ids if id in labels]
+            its = [id for id in told_by(pod, LoggedIds, told).ids if id in labels]
             if its:
                 asked = SomeLabels(labels=[(id, labels[id]) for id in its]).model_dump_json().encode()
                 told = await self._asker.of_log(pod, "labels", asked)
-                joined.append(read_record(JoinedLabels, told, "pod's log"))
+                joined.append(told_by(pod, JoinedLabels, told))
                 known.update(its)
         return added_up(joined), known
 
