@@ -104,19 +104,26 @@ class Fleet:
         they were asked. Raises `MlopsError`, and leaves those that were there."""
         more = [self._new() for _ in range(number - sum(each.phase != "draining" for each in self.replicas))]
         self.replicas += more
+        before, self.spec = self.spec, self.spec.model_copy(update={"replicas": number})
         try:
             for fault in filter(None, await asyncio.gather(*(each.start() for each in more), return_exceptions=True)):
                 raise fault
         except BaseException:
+            self.spec = before
             self.replicas = [each for each in self.replicas if each not in more]
             await asyncio.gather(*(each.let_go() for each in more))
             raise
         self._some_ready.set()
-        self.spec = self.spec.model_copy(update={"replicas": number})
-        for replica in [each for each in self.replicas if each.phase == "ready"][number:]:
-            task = asyncio.get_running_loop().create_task(self._dismiss(replica))
-            self._leaving.add(task)
-            task.add_done_callback(self._leaving.discard)
+        self._dismiss_surplus()
+
+    def _dismiss_surplus(self) -> None:
+        """Let those go that are too many: one that was to take the place of another may not be needed any more."""
+        going = {task.get_name() for task in self._leaving}
+        for replica in [each for each in self.replicas if each.phase == "ready"][self.spec.replicas :]:
+            if replica.name not in going:
+                task = asyncio.get_running_loop().create_task(self._dismiss(replica), name=replica.name)
+                self._leaving.add(task)
+                task.add_done_callback(self._leaving.discard)
 
     async def _dismiss(self, replica: ReplicaProcess) -> None:
         await replica.let_go(self.spec.patience)
@@ -209,7 +216,7 @@ class Fleet:
                 continue
             self.fault = None
             self._some_ready.set()
-            return
+            return self._dismiss_surplus()
 
     def _pause(self) -> Seconds:
         """Seconds before the next try: none for the first death, then more and more."""

@@ -3,18 +3,22 @@ and it is back by itself, or once it is deployed."""
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import jupyter_mlops as mlops
-from jupyter_mlops.home.services import service_folder
+from jupyter_mlops.core.service import ServiceSpec
+from jupyter_mlops.home.models import model_folder
+from jupyter_mlops.home.services import ServiceFolder, service_folder
+from jupyter_mlops.serving.fleet import Fleet
 
 from .conftest import CALLERS, ROW, Caller, asking, load, until
 
@@ -77,3 +81,29 @@ def test_a_router_that_is_killed_under_load_answers_again_once_it_is_deployed(ho
         assert {status for _, status in heard} <= {200, 503, 0}, heard
     finally:
         service.stop()
+
+
+async def test_a_replica_that_is_replaced_while_fewer_are_wanted_isn_t_one_too_many(home: Path, tmp_path: Path) -> None:
+    digest = model_folder("churn").version(1).record().digest
+    told = {"model": "churn", "version": 1, "digest": digest, "owner": "me", "created": 1.0}
+    spec = ServiceSpec(name="fleet", replicas=2, **told)
+    fleet = Fleet(spec, ServiceFolder(tmp_path / "fleet").make(), print, lambda _: None)
+
+    async def wait(so: Callable[[], bool]) -> None:
+        async def look() -> None:
+            while not so():  # noqa: ASYNC110 - nothing else tells
+                await asyncio.sleep(0.01)
+
+        await asyncio.wait_for(look(), 60)
+
+    await fleet.start()
+    try:
+        gone = fleet.replicas[0]
+        pid = gone.state().pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await wait(lambda: gone not in fleet.replicas and len(fleet.replicas) == 2)
+        await fleet.resize(1)
+        await wait(lambda: [each.phase for each in fleet.replicas] == ["ready"])
+    finally:
+        await fleet.end()
