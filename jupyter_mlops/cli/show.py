@@ -199,7 +199,7 @@ def run_text(run: RunState, now: float, versions: Sequence[str] = ()) -> str:
         ("Cluster", " · ".join(filter(None, [run.cluster, run.group, run.profile]))),
         ("Trials" if run.kind == "sweep" else "Items", _far(run)),
         ("Took", span((run.ended or now) - run.created) if run.ended or run.phase not in FINAL else "unknown"),
-        ("Cost", _final(run.cost)),
+        ("Cost", run.cost.total),
         *((f"Used of {use.group}", f"{use.sentence} at most") for use in run.use),
         *(("Advice", each.text) for each in run.advice),
         *([("Spot", run.spot_fit.text)] if run.spot_fit is not None else []),
@@ -218,7 +218,7 @@ def receipt_text(receipt: Receipt) -> str:
         ("Cluster", f"{receipt.name} ({receipt.profile}, {receipt.place})"),
         ("Ended", f"{receipt.cause}{f': {receipt.why}' if receipt.why else ''}"),
         ("Lived", span(receipt.ended - receipt.created)),
-        ("Cost", _final(receipt.cost)),
+        ("Cost", receipt.cost.total),
         *_dedicated(receipt.cost),
         ("Price", ", ".join(filter(None, [receipt.cost.source or NO_PRICE, receipt.cost.date]))),
         ("Used", listed([f"{quantity(amount)} {unit}-hours" for unit, amount in used.items()])),
@@ -226,7 +226,7 @@ def receipt_text(receipt: Receipt) -> str:
         ("Most workers", str(receipt.most_workers)),
         ("Tasks, runs", f"{receipt.tasks}, {receipt.runs}"),
     ]
-    lines += [(f"Group {name}", _final(cost)) for name, cost in receipt.groups.items()]
+    lines += [(f"Group {name}", cost.total) for name, cost in receipt.groups.items()]
     return _lines(lines)
 
 
@@ -250,11 +250,6 @@ def _rate(cost: Cost) -> str:
     """What is known of what an hour costs, and of how many workers nothing is."""
     missing = f"{count(cost.unpriced, 'worker')} unknown" if cost.unpriced and cost.per_hour is not None else ""
     return " + ".join(filter(None, [fine_money(cost.per_hour, cost.currency), missing]))
-
-
-def _final(cost: Cost) -> str:
-    """The final sum, as finely as it deserves, and what of it isn't known."""
-    return " + ".join(filter(None, [fine_money(cost.amount, cost.currency), cost.lacks]))
 
 
 def _spent(receipt: Receipt) -> list[tuple[str, str]]:

@@ -308,3 +308,8 @@ class Receipt(Record):
     most_workers: int = 0
     tasks: int = 0
     runs: int = 0
+
+    def __repr__(self) -> str:
+        """What a notebook shows; the fields have all of it."""
+        why = f"{self.cause}: {self.why}" if self.why else self.cause
+        return f"<{self.name}: {self.cost.total} in {span(self.ended - self.created)}, ended: {why}>"

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from .base import Input, Record
-from .words import quantity
+from .words import fine_money, quantity
 
 HOUR = 3600.0
 GB = 1e9
@@ -143,6 +143,14 @@ class Cost(Record):
         if self.amount is None or not (gpus or cpus):
             return ""
         return f"{quantity(gpus or cpus)} {'GPU' if gpus else 'CPU'}-hours unknown"
+
+    @property
+    def total(self) -> str:
+        """The sum in words, as finely as it deserves, and what of it isn't known: "$0.42 + 12 CPU-hours unknown"."""
+        return " + ".join(filter(None, [fine_money(self.amount, self.currency), self.lacks]))
+
+    def __repr__(self) -> str:
+        return f"<{self.total}>"
 
 
 class Reference(Record):

@@ -189,6 +189,7 @@ def test_a_receipt_closes_what_was_open_and_adds_up() -> None:
     assert receipt.cost.amount == 4 and receipt.cost.per_hour == 0
     assert {name: cost.amount for name, cost in receipt.groups.items()} == {"a": 1, "b": 3}
     assert (receipt.ended, receipt.cause, receipt.why, receipt.tasks, receipt.runs) == (HOUR, "deleted", "gone", 4, 2)
+    assert str(receipt) == "<c: $4.00 in 1 h, ended: deleted: gone>"
 
 
 def test_sources_are_named_once_with_their_dates() -> None:
