@@ -6,8 +6,6 @@ import contextlib
 import dataclasses
 import os
 import subprocess
-import sys
-import threading
 from pathlib import Path
 
 from ... import home
@@ -50,7 +48,7 @@ def launch(folder: Folder, spec: ClusterSpec) -> None:
     finally:
         with contextlib.suppress(OSError):
             process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
-    threading.Thread(target=process.wait, name=f"wait-{folder.name}", daemon=True).start()  # leaves no zombie
+    processes.reap(process, folder.name)
 
 
 def _popen(folder: Folder, spec: ClusterSpec, mark: str) -> subprocess.Popen[bytes]:
@@ -65,14 +63,13 @@ def _popen(folder: Folder, spec: ClusterSpec, mark: str) -> subprocess.Popen[byt
     }
     log = os.open(folder.log_file(None), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        return subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.scheduler", str(folder.path)],
+        return processes.start_detached(
+            f"{__package__}.scheduler",
+            str(folder.path),
+            folder=folder.path,
+            log=log,
+            environment=environment,
             stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            cwd=folder.path,  # not the user's folder: its modules would hide those of the same name
-            env=environment,
-            start_new_session=True,
         )
     except OSError as error:
         if error.errno in home.FULL:

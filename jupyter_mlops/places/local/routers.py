@@ -6,9 +6,6 @@ import json
 import os
 import secrets
 import signal
-import subprocess
-import sys
-import threading
 import time
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -70,19 +67,13 @@ def launch(folder: ServiceFolder) -> None:
     }
     try:
         with folder.open_log("router") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", _PROGRAM, str(folder.path)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder.path,  # not the user's folder: its modules would hide those of the same name
-                env=environment,
-                start_new_session=True,
+            process = processes.start_detached(
+                _PROGRAM, str(folder.path), folder=folder.path, log=log.fileno(), environment=environment
             )
     except OSError as error:
         raise StartFailed("The service could not be started", str(error)) from error
     _write_record(folder, replace(record, process=processes.look(process.pid)))
-    threading.Thread(target=process.wait, name=f"wait-{folder.name}", daemon=True).start()  # leaves no zombie
+    processes.reap(process, folder.name)
 
 
 def record_of(folder: ServiceFolder) -> RouterRecord:
