@@ -4,13 +4,13 @@ Kubernetes the scheduler's pod has one, whose files are copied to where they out
 from __future__ import annotations
 
 import contextlib
-import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from .. import home
+from .logs import end_of
 
 if TYPE_CHECKING:
     from ..core.base import Record
@@ -160,10 +160,7 @@ class ClusterFolder:
             path = home.named(self.logs, self.log_file(None).name if worker is None else f"{worker}.log")
             if path is None or not stat.S_ISREG(path.lstat().st_mode):  # a pipe would be waited for
                 return None
-            with path.open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - _TAIL))
-                text = file.read().decode(errors="replace")
+            text, _ = end_of(path, _TAIL)
         except OSError:
             return None
         return text.splitlines()[-lines:] if lines > 0 else []

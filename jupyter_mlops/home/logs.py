@@ -34,6 +34,14 @@ def write_what_can_be() -> None:
         setattr(sys, name, lossy)
 
 
+def end_of(path: Path, most: int) -> tuple[str, bool]:
+    """What the last `most` bytes of a log say, and whether there is more before them. Raises OSError."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - most))
+        return file.read().decode(errors="replace"), size > most
+
+
 def bound_logs(folder: Path) -> None:
     """Cut each log in `folder` that is longer than `MOST` bytes to its last `KEPT`.
 

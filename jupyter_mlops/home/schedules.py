@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from .. import home
 from ..core.base import Time
 from ..core.errors import Unreadable
 from ..core.schedule import Schedule
+from .logs import end_of
 from .steps import PIPELINES, pipeline_folder, pipelines_dir
 
 #: Of a notebook: when it runs, and what its last run by itself printed. Of all: what the clock's process said.
@@ -116,13 +116,10 @@ def log_of(notebook: str) -> Path:
 def end_of_log(notebook: str, most: int) -> list[str]:
     """The last lines of that, of at most so many bytes; none where it hasn't run, or has only just begun."""
     try:
-        with log_of(notebook).open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - most))
-            lines = file.read().decode(errors="replace").splitlines()
+        text, is_cut = end_of(log_of(notebook), most)
     except FileNotFoundError:
         return []
-    return lines[1:] if size > most else lines
+    return text.splitlines()[1 if is_cut else 0 :]
 
 
 @contextlib.contextmanager

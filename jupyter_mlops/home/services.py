@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from .. import home
+from .logs import end_of
 from .requests import REQUESTS, RequestLog
 
 if TYPE_CHECKING:
@@ -298,9 +299,8 @@ class ServiceFolder:
         """The last lines of its router and of its replicas, each with who wrote it."""
         found = []
         for path in sorted(self.logs.glob("*.log")):
-            with contextlib.suppress(OSError), path.open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
-                text = file.read().decode(errors="replace")
+            with contextlib.suppress(OSError):
+                text, _ = end_of(path, _TAIL)
                 found += [f"{path.stem}: {line}" for line in text.splitlines()[-lines:]]
         return found
 
