@@ -216,7 +216,7 @@ def receipt_text(receipt: Receipt) -> str:
     used = {"CPU": usage.cpu_hours, "GB": usage.gb_hours, "GPU": usage.gpu_hours}
     lines = [
         ("Cluster", f"{receipt.name} ({receipt.profile}, {receipt.place})"),
-        ("Ended", f"{receipt.cause}{f': {receipt.why}' if receipt.why else ''}"),
+        ("Ended", receipt.ending),
         ("Lived", span(receipt.ended - receipt.created)),
         ("Cost", receipt.cost.total),
         *_dedicated(receipt.cost),

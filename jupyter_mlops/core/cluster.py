@@ -309,7 +309,11 @@ class Receipt(Record):
     tasks: int = 0
     runs: int = 0
 
+    @property
+    def ending(self) -> str:
+        """Why it ended, in words: "failed: the disk is full"."""
+        return f"{self.cause}: {self.why}" if self.why else self.cause
+
     def __repr__(self) -> str:
         """What a notebook shows; the fields have all of it."""
-        why = f"{self.cause}: {self.why}" if self.why else self.cause
-        return f"<{self.name}: {self.cost.total} in {span(self.ended - self.created)}, ended: {why}>"
+        return f"<{self.name}: {self.cost.total} in {span(self.ended - self.created)}, ended: {self.ending}>"

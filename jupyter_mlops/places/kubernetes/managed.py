@@ -215,11 +215,10 @@ def security_of(secret: Json) -> Security:
 
 
 def _ended(receipt: Receipt) -> MlopsError:
-    why = f"{receipt.cause}: {receipt.why}" if receipt.why else receipt.cause
     todo = "Start a new one, by the same profile."
     if receipt.cause == "failed":
         return StartFailed(f"Cluster {receipt.name!r} could not be started", receipt.why, todo)
-    return ClusterEnded(f"Cluster {receipt.name!r} has ended", why, todo)
+    return ClusterEnded(f"Cluster {receipt.name!r} has ended", receipt.ending, todo)
 
 
 def _not_ready(entry: StoredCluster, timeout: float) -> MlopsError:
