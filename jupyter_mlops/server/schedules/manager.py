@@ -151,16 +151,13 @@ class ScheduleManager:
 
     async def _changed(self, place: str | None) -> None:
         """Something was asked for, perhaps in another place."""
-        if place != HERE:
-            self._look_again = 0.0
-            await self._look_there()
-        await self.publish()
+        await (self.publish() if place == HERE else self._look_there(at_once=True))
 
-    async def _look_there(self) -> None:
-        """Ask other places, where it is time to, or something else was asked of them from here."""
+    async def _look_there(self, *, at_once: bool = False) -> None:
+        """Ask other places, `at_once`, or where it is time to, or something else was asked of them from here."""
         async with self._asking:
             placed = await asyncio.to_thread(read_all_placed)
-            if time.monotonic() < self._look_again and placed == self._placed:
+            if not at_once and time.monotonic() < self._look_again and placed == self._placed:
                 return
             await asyncio.to_thread(ensure_clock)  # it may have been ended
             self._there, self._placed = await asyncio.to_thread(schedules_there), placed

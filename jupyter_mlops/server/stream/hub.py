@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ...core.changes import ChangeTable, KeyT
+from ...core.schedule import ScheduleList
 from ..encode import array, encode
 from .feed import ClusterFeed, RunFeed
 
@@ -28,7 +29,7 @@ NOUNS = {"place": "places", "cluster": "clusters", "run": "runs", "operation": "
 
 #: What is put, and told, as one, and how it is told where there is nothing.
 LISTS = dict.fromkeys(("profiles", "silent", "models", "services"), "[]") | {
-    "schedules": '{"schedules":[],"silent":[]}'
+    "schedules": ScheduleList().model_dump_json()
 }
 
 #: Seconds within which a browser hears something, so that it can tell a quiet server from a dead connection.
