@@ -1,3 +1,4 @@
+import { PathExt } from '@jupyterlab/coreutils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import React from 'react';
@@ -7,7 +8,6 @@ import { CommandIDs, takes } from '../commands';
 import { openForm, openView } from '../controls/dialogs';
 import { ScheduleView } from '../state/schema';
 import { Store } from '../state/store';
-import { fileName } from '../words/schedule';
 import { ScheduleForm } from './form';
 import { ScheduleLog } from './log';
 
@@ -49,7 +49,7 @@ export function addScheduleCommands(
         return;
       }
       const before = all().find(each => each.path === path) ?? null;
-      const title = trans.__('Run %1 by itself', fileName(path));
+      const title = trans.__('Run %1 by itself', PathExt.basename(path));
       await openForm(context, title, 'input', onClose => (
         <ScheduleForm
           path={path}
@@ -66,7 +66,7 @@ export function addScheduleCommands(
     execute: async args => {
       const schedule = await one(args);
       if (schedule) {
-        const title = trans.__('The last run of %1', fileName(schedule.notebook));
+        const title = trans.__('The last run of %1', PathExt.basename(schedule.notebook));
         await openView(context, title, <ScheduleLog id={schedule.id} />);
       }
     }

@@ -1,10 +1,11 @@
 import { Notification } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import React, { useState } from 'react';
 
 import { DialogForm } from '../controls/dialog-form';
 import { useMlops } from '../state/hooks';
 import { ScheduleView } from '../state/schema';
-import { everyOf, everyText, everyWords, fileName, hasTime, IEvery } from '../words/schedule';
+import { everyOf, everyText, everyWords, hasTime, IEvery } from '../words/schedule';
 import { zoneOfBrowser } from '../words/time';
 import { chosen, offers } from './places';
 
@@ -36,7 +37,7 @@ export function ScheduleForm({ path, before, save, onClose }: IScheduleFormProps
     const request = { path, every: text, ...where, ...(isHere || !zone ? {} : { zone }) };
     const { told } = await store.api.schedule(request);
     onClose();
-    const words = trans.__('%1 runs by itself from now on.', fileName(path));
+    const words = trans.__('%1 runs by itself from now on.', PathExt.basename(path));
     Notification.emit([words, ...told].join('\n\n'), told.length > 0 ? 'warning' : 'success', {
       autoClose: told.length > 0 ? false : 5000
     });

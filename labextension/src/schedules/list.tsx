@@ -1,4 +1,5 @@
 import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import { editIcon, runIcon, stopIcon } from '@jupyterlab/ui-components';
 import React, { memo, useMemo } from 'react';
 
@@ -10,7 +11,7 @@ import { Section } from '../sidebar/section';
 import { useMlops, useNow, useSelector } from '../state/hooks';
 import { ScheduleView } from '../state/schema';
 import { matchesSchedule } from '../words/match';
-import { everyWords, fileName, nextWords, wentWords, whereWords } from '../words/schedule';
+import { everyWords, nextWords, wentWords, whereWords } from '../words/schedule';
 import { clock } from '../words/time';
 
 /**
@@ -57,7 +58,7 @@ const Row = memo(function Row({ schedule }: { schedule: ScheduleView }): JSX.Ele
   const places = useSelector(state => state.places);
   const now = useNow(30);
   const { id, notebook, path, phase, place, said, problem, began, created } = schedule;
-  const name = fileName(notebook);
+  const name = PathExt.basename(notebook);
   const went = wentWords(trans, schedule, now);
   const plan = [
     everyWords(trans, schedule),

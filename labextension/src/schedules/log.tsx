@@ -11,14 +11,9 @@ const PERIOD = 3000;
 /** What the last run of a notebook that runs by itself printed; followed while it runs. */
 export function ScheduleLog({ id }: { id: string }): JSX.Element {
   const { store, trans } = useMlops();
-  const began = useSelector(
-    state => state.schedules.schedules.find(each => each.id === id)?.began ?? null
-  );
-  const runs = useSelector(
-    state => state.schedules.schedules.find(each => each.id === id)?.phase === 'running'
-  );
+  const schedule = useSelector(state => state.schedules.schedules.find(each => each.id === id));
   const looks = useLooks(PERIOD);
-  const key = `${id} ${began} ${runs ? looks : 'over'}`;
+  const key = `${id} ${schedule?.began} ${schedule?.phase === 'running' ? looks : 'over'}`;
   const { value, problem } = useFetched(key, () => store.api.scheduleLog(id));
   return (
     <div className="jp-mlops-schedule-log">

@@ -101,8 +101,3 @@ export function whereWords(
   const title = place === 'local' ? '' : (places.get(place)?.title ?? place);
   return [title, where, profile, cluster].filter(Boolean).join(' · ');
 }
-
-/** The name of a notebook's file. */
-export function fileName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
