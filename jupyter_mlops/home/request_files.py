@@ -14,8 +14,7 @@ import io
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,45 +26,36 @@ if TYPE_CHECKING:
 #: What stands before what isn't a feature, in the names of a file's columns.
 OWN = "request."
 
-#: Of these what is read of a file for `pieces`.
-_TOLD = [f"{OWN}{name}" for name in ("id", "time", "version", "answer")]
-
-#: Files that are read at a time for `pieces`: a log may have hundreds.
-_AT_ONCE = 4
-
 
 @dataclass(frozen=True)
 class LoggedPiece:
-    """Logged rows of one version, as Arrow's tables.
+    """Logged rows of one version: how many, and where they are. A log may have millions: none is read for this.
 
     Parameters
     ----------
-    own : what isn't a feature, a row for each: `id`, `time`, `version`, `answer` and `label`, both as JSON.
-    schema : names and types of all columns.
-    path, stamp : of the Parquet file that has the features, and what it was then: modified when, and how many bytes.
+    rows : how many.
+    version : which answered them.
+    schema : names and types of their columns; what isn't a feature is `id`, `time`, `version` and `answer`, as JSON.
+    path, stamp : of the Parquet file that has them, and what it was then: modified when, and how many bytes.
     since : older rows of that file aren't among these; 0 where all are.
-    table : the features, where they are in no file.
+    table : the rows, where they are in no file, as Arrow's table.
+    labels : all that are known in the log: ids of rows, and the labels as JSON, as Arrow's arrays.
     """
 
-    own: Any
+    rows: int
+    version: int
     schema: Any
     path: str = ""
     stamp: tuple[int, int] = (0, 0)
     since: Time = 0.0
     table: Any = None
-
-    def labelled(self, ids: Any, labels: Any) -> LoggedPiece:
-        """The same with its labels, null where there is none."""
-        import pyarrow.compute as pc
-
-        found = labels.take(pc.index_in(self.own.column(f"{OWN}id").combine_chunks(), value_set=ids))
-        return replace(self, own=self.own.append_column(f"{OWN}label", found))
+    labels: tuple[Any, Any] | None = None
 
     @classmethod
-    def of(cls, lines: Sequence[dict[str, Any]]) -> LoggedPiece:
+    def of(cls, version: int, lines: Sequence[dict[str, Any]]) -> LoggedPiece:
         """Of rows that are in no file, as `line_of` makes them."""
         table = _table(lines)
-        return cls(table.select(_TOLD), table.schema, table=table)
+        return cls(len(lines), version, table.schema, table=table)
 
 
 @dataclass(frozen=True)
@@ -95,9 +85,8 @@ class RequestFiles:
 
     def pieces(self, since: Time) -> list[LoggedPiece]:
         """The rows that are no older, a piece for each file, without damaged ones."""
-        with ThreadPoolExecutor(_AT_ONCE) as threads:  # Arrow reads without the lock of the interpreter
-            found = threads.map(lambda path: _piece(path, since), self._since(since))
-            return [piece for piece in found if piece is not None]
+        found = (_piece(path, since) for path in self._since(since))
+        return [piece for piece in found if piece is not None]
 
     def forget(self, keys: Mapping[str, Time]) -> tuple[set[str], list[Path]]:
         """Remove the rows of keys, by their digests, each with the time until which they go; the ids of those, and the
@@ -189,23 +178,36 @@ def _column(pa: Any, values: list[Any]) -> Any:
 
 
 def _piece(path: Path, since: Time) -> LoggedPiece | None:
-    """The rows of a file that are no older; None where it is damaged."""
+    """The rows of a file that are no older, by what its end says of all; None where it is damaged."""
     import pyarrow as pa
     import pyarrow.compute as pc
     from pyarrow import parquet
 
     try:
         seen = path.stat()
-        with parquet.ParquetFile(io.BytesIO(path.read_bytes())) as file:
-            own, schema = file.read(columns=_TOLD, use_threads=False), file.schema_arrow
+        with parquet.ParquetFile(path) as file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+            if _least(file, f"{OWN}time") >= since:
+                since = 0.0
+            else:
+                times = file.read(columns=[f"{OWN}time"], use_threads=False).column(0)
+                rows = pc.sum(pc.greater_equal(times, since)).as_py() or 0
+            version = int(_least(file, f"{OWN}version"))
     except (pa.ArrowException, OSError):
         return None
-    recent = pc.greater_equal(own.column(f"{OWN}time"), since)
-    if pc.all(recent).as_py():
-        since = 0.0
-    else:
-        own = own.filter(recent)
-    return LoggedPiece(own, schema, str(path), (seen.st_mtime_ns, seen.st_size), since)
+    return LoggedPiece(rows, version, schema, str(path), (seen.st_mtime_ns, seen.st_size), since)
+
+
+def _least(file: Any, name: str) -> Any:
+    """The smallest value of a column. `write` leaves it in the file's end."""
+    import pyarrow as pa
+
+    at = file.schema_arrow.names.index(name)
+    groups = (file.metadata.row_group(number).column(at) for number in range(file.metadata.num_row_groups))
+    known = [group.statistics for group in groups]
+    if not known or not all(each is not None and each.has_min_max for each in known):
+        raise pa.ArrowInvalid(f"nothing is known of {name}")
+    return min(each.min for each in known)
 
 
 def arrow() -> Any:

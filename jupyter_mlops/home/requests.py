@@ -16,7 +16,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,9 @@ MOST_ROWS, MOST_BYTES = 1_000_000, 200_000_000
 #: Rows whose features are put into a file though their hour isn't over, that wait for that at most, and that are
 #: changed at a time.
 _WAITING, MOST_WAITING, _AT_ONCE = 5000, 20_000, 2000
+
+#: Characters of features, as JSON, of one file: many small files are read slowly, and one is made in memory.
+_PACKET = 16_000_000
 
 #: Seconds that it may take to make files of an hour.
 _PACKING = 60.0
@@ -208,8 +211,8 @@ class RequestLog:
                 ]
 
     def pieces(self, since: Time) -> list[LoggedPiece]:
-        """The rows that were logged since and whose features are known, as Arrow's tables. For many rows: it makes
-        nothing of each of them, and reads no features of those that are in files.
+        """The rows that were logged since and whose features are known, by where they are. For many rows: none is read
+        of those that are in files.
 
         Raises
         ------
@@ -220,8 +223,8 @@ class RequestLog:
         pa = arrow()
         with self.held():
             with opened(self.path / ROWS) as db:
-                labels = db.execute("SELECT id, label FROM rows WHERE label IS NOT NULL AND time >= ?", (since,))
-                ids, texts = [*zip(*labels, strict=True)] or ((), ())
+                labelled = db.execute("SELECT id, label FROM rows WHERE label IS NOT NULL AND time >= ?", (since,))
+                ids, texts = [*zip(*labelled, strict=True)] or ((), ())
                 asked = (
                     "SELECT v.version, f.id, f.time, r.key, r.answer, f.features FROM features f "
                     "JOIN rows r ON r.id = f.id JOIN versions v ON v.digest = r.digest "
@@ -230,9 +233,9 @@ class RequestLog:
                 waiting = db.execute(asked, (since,)).fetchall()
             found = self._files.pieces(since)
         for version, rows in itertools.groupby(waiting, lambda row: row[0]):
-            found.append(LoggedPiece.of([line_of(row[1:], version) for row in rows]))
-        known = pa.array(ids, pa.string()), pa.array(texts, pa.string())
-        return [each.labelled(*known) for each in found if each.own.num_rows]
+            found.append(LoggedPiece.of(version, [line_of(row[1:], version) for row in rows]))
+        labels = (pa.array(ids, pa.string()), pa.array(texts, pa.string())) if ids else None
+        return [replace(each, labels=labels) for each in found if each.rows]
 
     # What goes.
 
@@ -300,14 +303,13 @@ class RequestLog:
             (waiting,) = db.execute("SELECT count(*) FROM features").fetchone()
             until = now if waiting >= _WAITING else _hour(now)
             asked = (
-                "SELECT f.id, f.time, v.version FROM features f JOIN rows r ON r.id = f.id "
+                "SELECT f.id, f.time, v.version, length(f.features) FROM features f JOIN rows r ON r.id = f.id "
                 "JOIN versions v ON v.digest = r.digest WHERE f.time < ?"
             )
-            due = sorted((_hour(at), version, at, id) for id, at, version in db.execute(asked, (until,)))
+            due = sorted((_hour(at), version, at, id, long) for id, at, version, long in db.execute(asked, (until,)))
             for (hour, version), group in itertools.groupby(due, lambda row: row[:2]):
-                ids = [id for *_, id in group]
-                for begin in range(0, len(ids), _WAITING):  # not all at once: it may be much
-                    self._pack_some(db, hour, version, ids[begin : begin + _WAITING])
+                for ids in _packets((id, long) for *_, id, long in group):
+                    self._pack_some(db, hour, version, ids)
 
     def _pack_some(self, db: sqlite3.Connection, hour: Time, version: int, ids: Sequence[str]) -> None:
         named = json.dumps(ids)
@@ -368,6 +370,19 @@ def _join(db: sqlite3.Connection, labels: Mapping[str, object], share: float, no
         if before != label:
             db.execute("UPDATE rows SET label = ?, labelled = ?, score = ? WHERE id = ?", (label, now, score, id))
     add_unknown(left, share, joined)
+
+
+def _packets(sizes: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
+    """Ids of rows, as many at a time as one file takes, by the characters of their features."""
+    some, left = list[str](), _PACKET
+    for id, size in sizes:
+        if some and size > left:
+            yield some
+            some, left = [], _PACKET
+        some.append(id)
+        left -= size
+    if some:
+        yield some
 
 
 def _hour(moment: Time) -> Time:

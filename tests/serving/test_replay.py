@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,20 @@ from sklearn.linear_model import LinearRegression
 
 import jupyter_mlops as mlops
 from jupyter_mlops.cli.main import main
-from jupyter_mlops.core.errors import Conflict, InvalidInput, InvalidSpec, NotFound, RunCancelled, UnknownService
+from jupyter_mlops.core.errors import (
+    Conflict,
+    InvalidInput,
+    InvalidSpec,
+    NotFound,
+    RunCancelled,
+    UnknownService,
+    Unreadable,
+)
+from jupyter_mlops.core.logged import LoggedRow
+from jupyter_mlops.home.requests import RequestLog
 from jupyter_mlops.home.services import ServiceFolder
 from jupyter_mlops.serving.replay.compare import compare, measures_of
+from jupyter_mlops.serving.replay.logged import Logged
 from jupyter_mlops.serving.replay.part import FileRows, ReplayPart
 from jupyter_mlops.serving.replay.result import ReplayResult
 
@@ -242,6 +254,52 @@ def test_a_file_that_has_changed_since_is_not_taken_for_what_it_was(tmp_path: Pa
     path.unlink()
     with pytest.raises(Conflict):
         rows.read()
+
+
+def test_files_are_looked_at_by_their_ends_and_a_damaged_one_spoils_no_other(tmp_path: Path) -> None:
+    log = RequestLog(tmp_path)
+    hour = 3600 * 400_000.0
+    for version, asked in ((1, [1.0, 2.0, 3.0]), (2, [1.0, 2.0])):
+        rows = [
+            LoggedRow(id=f"{version}-{at}", time=hour + at, answer=str(at), features=json.dumps({"x": at}))
+            for at in asked
+        ]
+        log.add(rows, f"digest-{version}", version, "regression", "")
+        log.pack(hour + 3600)
+    log.label([("1-3.0", 7.0), ("2-2.0", 8.0)], 1.0, hour + 10)
+    first, second = log.pieces(hour + 2)
+    assert [(piece.version, piece.rows) for piece in (first, second)] == [(1, 2), (2, 1)]
+    logged = Logged([first, second], ["x"])
+    assert logged.answers().tolist() == [2.0, 3.0, 2.0]
+    assert np.array_equal(logged.labels(), [np.nan, 7.0, 8.0], equal_nan=True)
+
+    data = Path(first.path).read_bytes()
+    Path(first.path).write_bytes(data[:8] + bytes(len(data) // 2) + data[8 + len(data) // 2 :])
+    seen = Path(first.path).stat()
+    damaged = replace(first, stamp=(seen.st_mtime_ns, seen.st_size))
+    assert np.array_equal(Logged([damaged, second], ["x"]).answers(), [np.nan, np.nan, 2.0], equal_nan=True)
+    with pytest.raises(Unreadable, match=r"-v1\.parquet is damaged"):
+        Logged([damaged], ["x"]).parts(by_path=False)
+    Path(first.path).write_bytes(data[: len(data) // 2])
+    assert [piece.version for piece in log.pieces(hour)] == [2], "one without an end says nothing of its rows"
+
+
+def test_rows_of_an_hour_are_put_into_files_of_a_bounded_size(tmp_path: Path) -> None:
+    log, long = RequestLog(tmp_path), json.dumps({"x": "y" * 8000})
+    rows = [LoggedRow(id=str(at), time=at / 10, answer="1", features=long) for at in range(3000)]
+    rows += [LoggedRow(id=str(at), time=at / 10, answer="1", features='{"x": "y"}') for at in range(3000, 9000)]
+    log.add(rows, "digest", 1, "regression", "")
+    log.pack(3600.0)
+    files = log.pieces(0.0)
+    assert sum(piece.rows for piece in files) == 9000 and len(files) == 2
+    assert (
+        sum(
+            json.loads(long) == row
+            for piece in files
+            for row in FileRows(piece.path, piece.stamp, 0.0, ["x"], 0, 9000).read().to_pylist()
+        )
+        == 3000
+    )
 
 
 def test_answers_of_every_kind_are_compared() -> None:

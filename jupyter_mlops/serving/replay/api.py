@@ -24,7 +24,7 @@ from ...client.runs.view import View
 from ...client.send.payload import ship_function
 from ...client.words import tell
 from ...core.base import Time
-from ...core.errors import Conflict, InvalidSpec, Unavailable, UnknownService, UnknownVersion
+from ...core.errors import Conflict, InvalidSpec, MlopsError, Unavailable, UnknownService, UnknownVersion
 from ...core.model import ModelVersion
 from ...core.service import ServiceSpec
 from ...core.words import first_of
@@ -36,7 +36,7 @@ from ...registry.scoring.plan import plan_of, version_meant
 from ..find import find_service, hosting_of, list_services
 from . import part as parts
 from .compare import compare, measures_of, plain
-from .logged import Logged, logged_rows, read_answers
+from .logged import Logged, logged_rows
 from .part import Replayed, replayer
 from .result import ReplayResult
 
@@ -111,7 +111,11 @@ def replay(
     session = _call(choose(told.cluster, say, told.workers if isinstance(told.workers, int) else None, told.group))
     items = logged.parts(by_path=session.backend.writes_home)
     run = launch(payload, items, replace(told, cluster=session.id), origin_of_kernel(), say)
-    return Replay(run, version, spec, logged)
+    try:
+        return Replay(run, version, spec, logged)
+    except MlopsError as error:
+        run.cancel(str(error))
+        raise
 
 
 def _moment(hours: float, since: datetime | str | float | None) -> tuple[Time, str]:
@@ -171,6 +175,7 @@ class Replay:
     def __init__(self, run: Run, version: ModelVersion, spec: ServiceSpec, logged: Logged) -> None:
         self.run = run
         self._version, self._spec, self._logged = version, spec, logged
+        self._before, self._labels = logged.answers(), logged.labels()  # while workers are at work
         self._result: ReplayResult | None = None
 
     @property
@@ -204,7 +209,7 @@ class Replay:
     def _compared(self, given: list[Replayed | FailedItem]) -> ReplayResult:
         logged, task = self._logged, self._version.task
         at, said, errors = _gathered(given, logged.sizes())
-        before, labels = (read_answers(logged.own(name)) for name in ("answer", "label"))
+        before, labels = self._before, self._labels
         compared = compare(task, before[at], said, _EXAMPLES)
         examples = None
         if compared.furthest:

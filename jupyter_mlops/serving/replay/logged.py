@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import Conflict, InvalidInput, NotFound
+from ...core.errors import Conflict, InvalidInput, NotFound, Unreadable
 from ...core.model import ModelVersion
 from ...core.service import ServiceSpec
 from ...core.words import count, first_of
@@ -47,7 +47,7 @@ class Logged:
     left_out: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return sum(piece.own.num_rows for piece in self.pieces)
+        return sum(piece.rows for piece in self.pieces)
 
     def parts(self, by_path: bool) -> list[ReplayPart]:
         """All of them, in parts that workers are sent, or read themselves.
@@ -57,7 +57,7 @@ class Logged:
         by_path : whether workers see the files of the log, so that only what is in none is sent.
         """
         return [
-            ReplayPart(number, [self._source(each, start, stop, by_path) for each, start, stop in some])
+            ReplayPart(number, [_rows_of(each, self.columns, start, stop, by_path) for each, start, stop in some])
             for number, some in enumerate(self._split())
         ]
 
@@ -71,7 +71,7 @@ class Logged:
         found: list[list[tuple[LoggedPiece, int, int]]] = []
         room = 0
         for piece in self.pieces:
-            start, rows = 0, piece.own.num_rows
+            start, rows = 0, piece.rows
             while start < rows:
                 if room < min(rows - start, most):
                     found.append([])
@@ -80,12 +80,6 @@ class Logged:
                 found[-1].append((piece, start, stop))
                 start, room = stop, room - (stop - start)
         return found
-
-    def _source(self, piece: LoggedPiece, start: int, stop: int, by_path: bool) -> Any:
-        if piece.table is not None:
-            return piece.table.select(self.columns).slice(start, stop - start)
-        source = FileRows(piece.path, piece.stamp, piece.since, self.columns, start, stop)
-        return source if by_path else source.read()
 
     def given(self, version: ModelVersion) -> ScoreInput:
         """What its columns hold, as scoring is told it. Times are text in a log."""
@@ -96,26 +90,48 @@ class Logged:
             columns.append(Columns("the log", {**kinds, **dict.fromkeys(times, "?")}))
         return ScoreInput([], columns, lambda left: [*left], lambda keys: [])
 
-    def own(self, name: str) -> Any:
-        """A column that isn't a feature, as Arrow's."""
+    def answers(self) -> Any:
+        """What was answered to each row; see `read_answers`. Raises `Conflict` where a file has changed since."""
+        return read_answers(self._own("answer"))
+
+    def labels(self) -> Any:
+        """What turned out to be true of each row, as `answers`."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not self.pieces or self.pieces[0].labels is None:
+            return np.full(len(self), np.nan)
+        ids, labels = self.pieces[0].labels
+        return read_answers(
+            pa.chunked_array([labels.take(pc.index_in(self._own("id").combine_chunks(), value_set=ids))])
+        )
+
+    def _own(self, name: str) -> Any:
+        """A column that isn't a feature, as Arrow's; of damaged files it is null."""
         import pyarrow as pa
 
-        return pa.chunked_array([chunk for piece in self.pieces for chunk in piece.own.column(_OWN + name).chunks])
+        found = []
+        for piece in self.pieces:
+            try:
+                found += _rows_of(piece, [_OWN + name], 0, piece.rows).column(0).chunks
+            except Unreadable:
+                found.append(pa.nulls(piece.rows, pa.string()))
+        return pa.chunked_array(found, pa.string())
 
     def examples(self, at: Sequence[int]) -> Any:
         """These rows as a table of pandas': their ids, when they were asked, and their features."""
         import pandas as pd
 
-        starts = np.cumsum([0, *(piece.own.num_rows for piece in self.pieces)])
+        starts = np.cumsum([0, *(piece.rows for piece in self.pieces)])
         found = []
         for each in at:
             number = int(np.searchsorted(starts, each, side="right")) - 1
             piece, start = self.pieces[number], int(each - starts[number])
-            told = piece.own.select([f"{_OWN}id", f"{_OWN}time"]).slice(start, 1).to_pandas()
-            with contextlib.suppress(Conflict):  # what was asked is known, and not any more with what
-                told = told.join(self._source(piece, start, start + 1, by_path=False).to_pandas())
+            told = pd.DataFrame(index=[0])
+            with contextlib.suppress(Conflict, Unreadable):  # the answers are known, and not any more to what
+                told = _rows_of(piece, [f"{_OWN}id", f"{_OWN}time", *self.columns], start, start + 1).to_pandas()
             found.append(told)
-        frame = pd.concat(found, ignore_index=True)
+        frame = pd.concat(found, ignore_index=True).reindex(columns=[f"{_OWN}id", f"{_OWN}time", *self.columns])
         frame[f"{_OWN}time"] = pd.to_datetime(frame[f"{_OWN}time"], unit="s", utc=True).dt.floor("s")
         return frame
 
@@ -134,8 +150,8 @@ def logged_rows(pieces: list[LoggedPiece], version: ModelVersion, spec: ServiceS
     Conflict : nobody knows which of their features the version's are.
     """
     left_out: dict[str, int] = {}
-    asked = [piece for piece in pieces if _answered_by(piece) != version.number or version.number == spec.version]
-    if own := sum(piece.own.num_rows for piece in pieces) - sum(piece.own.num_rows for piece in asked):
+    asked = [piece for piece in pieces if piece.version != version.number or version.number == spec.version]
+    if own := sum(piece.rows for piece in pieces) - sum(piece.rows for piece in asked):
         left_out[f"{version.name} answered them itself"] = own
     if not asked:
         raise _nothing(spec, version, when, left_out)
@@ -144,18 +160,22 @@ def logged_rows(pieces: list[LoggedPiece], version: ModelVersion, spec: ServiceS
     for piece, names in zip(asked, there, strict=True):
         if lacks := [name for name in found.columns if name not in names]:
             why = f"they lack {first_of([repr(name) for name in lacks], _NAMED)}"
-            left_out[why] = left_out.get(why, 0) + piece.own.num_rows
+            left_out[why] = left_out.get(why, 0) + piece.rows
         else:
             found.pieces.append(piece)
-            found.versions[_answered_by(piece)] += piece.own.num_rows
+            found.versions[piece.version] += piece.rows
     if not found.pieces:
         raise _lacking(version, spec, found.columns, there[-1])
     return found
 
 
-def _answered_by(piece: LoggedPiece) -> int:
-    """The version that answered these rows."""
-    return int(piece.own.column(f"{_OWN}version")[0].as_py())
+def _rows_of(piece: LoggedPiece, columns: list[str], start: int, stop: int, by_path: bool = False) -> Any:
+    """Some columns of some rows of a piece, as a table of Arrow's; or where they are, if asked so and a file has them.
+    Raises as `FileRows.read`."""
+    if piece.table is not None:
+        return piece.table.select(columns).slice(start, stop - start)
+    rows = FileRows(piece.path, piece.stamp, piece.since, columns, start, stop)
+    return rows if by_path else rows.read()
 
 
 def _taken(version: ModelVersion, there: list[list[str]]) -> list[str]:

@@ -5,6 +5,7 @@ All of this travels with the run, with what it uses of the registry: workers els
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...core.errors import Conflict, InvalidInput
+from ...core.errors import Conflict, InvalidInput, Unreadable
 from ...registry.answers import said
 from ...registry.measure import Array
 from ...registry.scoring.part import ScorePlan, ask_rows, rows_of
@@ -44,26 +45,31 @@ class FileRows:
     stop: int
 
     def read(self) -> Any:
-        """Their features, as a table of Arrow's.
+        """These columns of theirs, as a table of Arrow's.
 
         Raises
         ------
         Conflict : the file isn't what it was: rows of it were forgotten, or grew too old.
+        Unreadable : it is damaged.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
         from pyarrow import parquet
 
         try:
-            seen = Path(self.path).stat()
-            data = Path(self.path).read_bytes()
+            with Path(self.path).open("rb") as opened:
+                seen, data = os.fstat(opened.fileno()), opened.read()
         except OSError:
             seen, data = None, b""
         if seen is None or (seen.st_mtime_ns, seen.st_size) != self.stamp:
             why = "rows were forgotten, or became older than what is kept"
             raise Conflict("The log has changed since the replay began", why, "Replay it again.")
-        with parquet.ParquetFile(pa.BufferReader(data)) as file:
-            table = file.read(columns=[*self.columns, _TIME] if self.since else self.columns, use_threads=False)
+        names = [*self.columns, _TIME] if self.since and _TIME not in self.columns else self.columns
+        try:
+            with parquet.ParquetFile(pa.BufferReader(data)) as file:
+                table = file.read(columns=names, use_threads=False)
+        except (pa.ArrowException, OSError) as error:  # Arrow says both of what it can't read
+            raise Unreadable(f"{self.path} is damaged", str(error), "Remove it, and replay again.") from error
         if self.since:
             table = table.filter(pc.greater_equal(table.column(_TIME), self.since))
         return table.select(self.columns).slice(self.start, self.stop - self.start)
