@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Labels by which it is told how they come, and seconds that the first ones of a service count for at least.
 _PACED, _BRIEF = 1000, 60.0
 
+#: Rows whose answers are known to be right or wrong. By their labels they are found without a look at all others.
+_SCORED = "label IS NOT NULL AND score IS NOT NULL"
+
 #: A few answers, of so many one, may be much older than the others, and tell nothing.
 _EARLY = 20
 
@@ -50,7 +53,7 @@ class LabelledRows:
             found = db.execute("SELECT task FROM versions WHERE digest = ?", (stable,)).fetchone()
             task = found[0] or "" if found else ""
             name, more = metric_of(task) or ("", True)
-            used = db.execute("SELECT 1 FROM rows WHERE score IS NOT NULL LIMIT 1").fetchone() is not None
+            used = db.execute(f"SELECT 1 FROM rows WHERE {_SCORED} LIMIT 1").fetchone() is not None  # noqa: S608 - ours
             arms = [
                 LabelledArms(stable=_scores(db, stable, *each), candidate=_scores(db, candidate, *each))
                 for each in stretches
@@ -63,7 +66,7 @@ class LabelledRows:
 
         if not self.path.exists():
             return LabelPace()
-        recent = "score IS NOT NULL AND labelled BETWEEN ? AND ?"
+        recent = f"{_SCORED} AND labelled BETWEEN ? AND ?"
         newest = f"SELECT labelled, time FROM rows WHERE {recent} ORDER BY labelled DESC LIMIT ?"  # noqa: S608 - ours
         with opened(self.path) as db:
             found = db.execute(newest, (now - lately, now, _PACED)).fetchall()

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS rows (
 CREATE INDEX IF NOT EXISTS rows_of ON rows (digest, time);
 CREATE INDEX IF NOT EXISTS rows_at ON rows (time);
 CREATE INDEX IF NOT EXISTS rows_by ON rows (key) WHERE key <> '';
+CREATE INDEX IF NOT EXISTS rows_labelled ON rows (labelled) WHERE label IS NOT NULL;
 CREATE TABLE IF NOT EXISTS features (id TEXT PRIMARY KEY, time REAL, features TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS forgotten (key TEXT PRIMARY KEY, time REAL);
 CREATE TABLE IF NOT EXISTS salt (salt TEXT);

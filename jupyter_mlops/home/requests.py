@@ -223,7 +223,8 @@ class RequestLog:
         pa = arrow()
         with self.held():
             with opened(self.path / ROWS) as db:
-                labelled = db.execute("SELECT id, label FROM rows WHERE label IS NOT NULL AND time >= ?", (since,))
+                # "+": by their labels, of which there may be none, and not by their time
+                labelled = db.execute("SELECT id, label FROM rows WHERE label IS NOT NULL AND +time >= ?", (since,))
                 ids, texts = [*zip(*labelled, strict=True)] or ((), ())
                 asked = (
                     "SELECT v.version, f.id, f.time, r.key, r.answer, f.features FROM features f "

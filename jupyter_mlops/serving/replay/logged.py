@@ -20,8 +20,9 @@ from ...home.request_files import LoggedPiece
 from ...registry.scoring.inputs import Columns, ScoreInput
 from .part import FileRows, ReplayPart
 
-#: Parts that a log is made at least, as far as each has so many rows, and rows of a part at most.
-_PARTS, _LEAST, _MOST = 16, 1000, 50_000
+#: Parts that a log is made at least, as far as each has so many rows; rows of a part at most, and values. Many a model
+#: answers large parts faster.
+_PARTS, _LEAST, _MOST, _VALUES = 16, 1000, 100_000, 5_000_000
 
 #: Columns that an error names.
 _NAMED = 6
@@ -67,7 +68,8 @@ class Logged:
 
     def _split(self) -> list[list[tuple[LoggedPiece, int, int]]]:
         """Which rows of which pieces are a part: several small files are one."""
-        most = min(_MOST, max(_LEAST, math.ceil(len(self) / _PARTS)))
+        bound = min(_MOST, _VALUES // max(1, len(self.columns)))
+        most = max(_LEAST, min(bound, math.ceil(len(self) / _PARTS)))
         found: list[list[tuple[LoggedPiece, int, int]]] = []
         room = 0
         for piece in self.pieces:
