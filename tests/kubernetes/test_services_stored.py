@@ -386,6 +386,17 @@ def test_pods_that_answer_keep_what_they_were_made_by(api: StoringApi) -> None:
     assert needed & set(api.objects["secrets"]) == {"total-service", "total-service-environment"}
 
 
+def test_what_pods_need_not_know_leaves_them_as_they_are(api: StoringApi) -> None:
+    """With what they have counted."""
+    made()
+    before = api.of("deployments", "total")["spec"]["template"]
+    made(replicas=2)
+    made(retrain_rows=7)
+    assert api.of("deployments", "total")["spec"]["template"] == before
+    made(patience="2 min")
+    assert api.of("deployments", "total")["spec"]["template"] != before
+
+
 def test_a_version_that_is_tried_is_in_every_pod_which_may_change_one_object_and_costs_twice(api: StoringApi) -> None:
     service, controller = made(replicas=2), Controller(api)
     controller.pod()

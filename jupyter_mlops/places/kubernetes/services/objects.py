@@ -64,12 +64,16 @@ def check_spec(spec: ServiceSpec) -> None:
     template_of(spec, ServiceNames(spec.name, "check"), "check", Parcels(ServiceParcel("check", 1)))
 
 
+#: What pods needn't know of a wish: where only this changes they stay as they are, with what they have counted.
+_NOT_TOLD = {"price", "deployment", "pipeline", "retrain", "retrain_rows", "home"}
+
+
 def build_files(spec: ServiceSpec) -> dict[str, str | bytes]:
     """What its pods start with: the code, and the wish without what they needn't know."""
     assert spec.profile is not None
     profile = spec.profile.model_copy(update={"environment": {}, "price": None})
     plain = spec.model_copy(update={"profile": profile, "revision": "", "replicas": 1, "created": 0, "port": None})
-    told = plain.model_dump_json(exclude={"price"})
+    told = plain.model_dump_json(exclude=_NOT_TOLD)
     return {
         **code.packed_for_service(),
         "spec.json": told,
