@@ -56,3 +56,21 @@ class Retraining(Record):
 
     def __repr__(self) -> str:
         return f"<{self.service}: {self.words or self.phase}>"
+
+
+class AlarmWatch(Record):
+    """That the alarm of a service which lives elsewhere retrains it from here, and how it went to look at it."""
+
+    format: int = FORMAT
+    service: Label
+    place: Label
+    #: When the last look began that is over; 0 before the first.
+    looked: Time = 0
+    #: Why that couldn't tell, and when the first of those began that couldn't.
+    problem: Problem | None = None
+    since: Time = 0
+
+    def seen(self, began: Time, problem: Problem | None) -> AlarmWatch:
+        """The same after a look."""
+        since = 0.0 if problem is None else self.since or began
+        return self.model_copy(update={"looked": began, "problem": problem, "since": since})

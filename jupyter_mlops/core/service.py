@@ -132,6 +132,9 @@ class ServiceSpec(Record):
     pipeline: Saying = ""
     retrain: RetrainWhen = "by hand"
     retrain_rows: int = RETRAIN_ROWS
+    #: The home folder that it was deployed from last: an alarm retrains it there only, where its versions, gates and
+    #: notebook are. Empty: by an older release, which did so for services of its own machine only.
+    home: Label = ""
 
     @property
     def version_name(self) -> str:

@@ -1,7 +1,7 @@
 """The process that runs notebooks when they are due: `python -m jupyter_mlops.pipelines.clock`.
 
 One for a home folder, in the background, for as long as something is scheduled, or the alarm of a service is to retrain
-it. No kernel, server or browser has to be open; the machine has to be on.
+it, wherever that lives. No kernel, server or browser has to be open; the machine has to be on.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..core.schedule import Schedule
 from ..home.schedules import clock, clock_log, log_of, note_schedule, read_schedules
 from . import alarms
 from .child import INTERRUPTED, PipelineProcess
+from .retrainers import Retrainers
 
 #: Seconds between two looks at the clock and the schedules.
 LOOK: Seconds = 5.0
@@ -30,10 +31,6 @@ _SET_BACK: Seconds = 3600.0
 
 #: What is said of a run that nobody follows any more.
 _CUT_SHORT = "it was cut short: what ran it was ended, or this machine"
-
-#: What retrains a service for its alarm: it stands above this one. Seconds that it has to begin, and until it is tried
-#: again where it couldn't.
-_RETRAIN, _PATIENCE, _AGAIN = "jupyter_mlops.serving.retrain", 120.0, 3600.0
 
 
 def ensure_clock() -> None:
@@ -65,12 +62,12 @@ def _is_needed() -> bool:
 
 def main() -> None:
     """Run what is due until nothing is scheduled or watched any more."""
-    running: dict[str, threading.Thread] = {}
+    running, retrainers = dict[str, threading.Thread](), Retrainers()
     while _is_needed():  # again: one may have been made while this gave way
         try:
             with clock():
                 _note_cut_short(running)
-                _until_nothing_is_scheduled(running)
+                _until_nothing_is_scheduled(running, retrainers)
         except Unavailable:
             return
     for thread in running.values():
@@ -85,14 +82,14 @@ def _note_cut_short(running: dict[str, threading.Thread]) -> None:
             _note(schedule.model_copy(update={"ended": time.time(), "code": INTERRUPTED, "said": _CUT_SHORT}))
 
 
-def _until_nothing_is_scheduled(running: dict[str, threading.Thread]) -> None:
-    tried, said = dict[str, float](), ""
+def _until_nothing_is_scheduled(running: dict[str, threading.Thread], retrainers: Retrainers) -> None:
+    said = ""
     while True:
         try:
             if not _is_needed():
                 return
-            _retrain(tried)
             _run_what_is_due(running)
+            retrainers.see_to()
             said = ""
         except (MlopsError, OSError, RuntimeError) as error:  # a disk is away, or no memory is left
             if str(error) != said:
@@ -108,16 +105,6 @@ def _run_what_is_due(running: dict[str, threading.Thread]) -> None:
             thread = threading.Thread(target=_run, args=[schedule])
             thread.start()
             running[schedule.notebook] = thread
-
-
-def _retrain(tried: dict[str, float]) -> None:
-    """Have services retrained whose alarms say so. That process notes what becomes of it."""
-    for name in alarms.due(time.time()):
-        if time.monotonic() - tried.get(name, -_AGAIN) >= _AGAIN:
-            tried[name] = time.monotonic()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                command = [sys.executable, "-m", _RETRAIN, name]
-                subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=_PATIENCE)
 
 
 def _is_due(schedule: Schedule) -> bool:

@@ -34,7 +34,8 @@ class Hosting(ABC):
     #: Whether a sample of what its services are asked can be logged.
     logs_requests: ClassVar[bool] = False
 
-    #: Whether their alarms are known here, in the folders of services, though nobody looks.
+    #: Whether their alarms are known here, in the folders of services, though nobody looks. Else the clock has them
+    #: looked at that are to be retrained for them.
     tells_alarms: ClassVar[bool] = False
 
     #: Seconds between two looks of whoever waits for a service.
@@ -152,6 +153,15 @@ class Hosting(ABC):
         """How good its version is at what it is asked, as of some seconds ago; None before anything was logged. Raises
         `Unreadable`, too."""
         return None
+
+    async def new_rows(self, name: str, since: Time) -> int:
+        """Logged rows that one could learn from since then, as `RequestLog.new_rows`, as far as they are known here.
+        Raises as `label`."""
+        raise _not_logged(name)
+
+    async def settled(self) -> None:  # noqa: B027 - most have nothing to make good
+        """Return when nothing goes on any more of what this process makes good as it looks at services: for one that
+        is about to end."""
 
     async def label(self, name: str, pairs: Iterable[tuple[str, object]]) -> JoinedLabels:
         """Join labels to the logged rows of these ids. Raises `Unavailable`, `Unreadable`, `StorageFull`, `Refused`."""

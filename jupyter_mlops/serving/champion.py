@@ -8,15 +8,17 @@ from ..core.errors import Conflict, MlopsError
 from ..core.model import ModelVersion
 from ..core.service import ServiceSpec, ServiceState
 from ..home.models import model_folder
-from .retrained import with_retraining
+from .retrained import unseen_words, with_retraining
 
 
 def as_told(state: ServiceState) -> ServiceState:
-    """A service's state with what isn't stored in it: its last retraining, and what is left to do where its model's
-    name means an older version than the one that serves."""
+    """A service's state with what isn't stored in it: its last retraining, and what is left to do where its alarm can't
+    retrain it, or its model's name means an older version than the one that serves."""
     state = with_retraining(state)
     if not state.live or not state.version:
         return state
+    if unseen := unseen_words(state):
+        return state.model_copy(update={"hint": unseen})
     champion = None
     with contextlib.suppress(MlopsError, OSError):
         champion = model_folder(state.model).aliases().champion

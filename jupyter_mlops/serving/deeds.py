@@ -9,6 +9,7 @@ from ..core.errors import InvalidInput
 from ..core.label import JoinedLabels
 from ..core.trail import Actor
 from ..core.words import count
+from ..home.alarms import unfollow
 from ..home.retraining import retraining_folder
 from ..home.services import service_folder
 from .deploy import check_caller
@@ -42,6 +43,7 @@ async def forget(name: str, actor: Actor | None = None) -> None:
     state = await find_service(name)
     await hosting_of(state.place).forget(name)
     await asyncio.to_thread(retraining_folder(service_folder(name)).forget)  # of one that lives elsewhere it is here
+    await asyncio.to_thread(unfollow, name)
     await note(state.model, actor, "forgotten", state.model, name)
 
 

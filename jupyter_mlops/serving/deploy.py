@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from typing import Any
@@ -29,6 +30,7 @@ from ..core.profile import Profile
 from ..core.service import LOG, Deployment, ServiceSpec, ServiceState
 from ..core.trail import Actor
 from ..home import settings
+from ..home.alarms import follow, home_id, unfollow
 from ..home.elsewhere import is_known_elsewhere
 from ..home.owner import me
 from ..places import profiles
@@ -98,7 +100,7 @@ async def deploy(
     Conflict, InvalidSpec, StartFailed, StorageFull : as `Hosting.deploy`, `with_candidate` and `check_not_back`.
     UnknownProfile : there is no such profile.
     """
-    version, name, served = await asyncio.to_thread(_version, asked), asked.name or asked.model, ""
+    version, name, served, home = await asyncio.to_thread(_version, asked), asked.name or asked.model, "", ""
     place = await _place_of(asked, name)
     hosting, profile, new, lasting = hosting_of(place), None, True, dict[str, Any](chosen=time.time())
     if asked.way is not None:
@@ -111,7 +113,7 @@ async def deploy(
     try:
         before = await hosting.spec(name)
         if before.model == asked.model:
-            served, profile, new = before.version_name, before.profile, False
+            served, profile, home, new = before.version_name, before.profile, before.home, False
             same = before.digest == version.digest
             if "version" not in asked.model_fields_set:
                 await asyncio.to_thread(check_not_back, before, version)
@@ -145,7 +147,11 @@ async def deploy(
         **lasting,
         **{field: value for field, value in bounds.items() if value is not None},
     )
-    if asked.pipeline or asked.retrain is not None:
+    if spec.retrain == "on alarm":
+        spec = spec.model_copy(update={"home": await asyncio.to_thread(home_id)})
+    # What that rests on may be another now: whether there is a log, and in which home folder the notebook lies.
+    anew = spec.retrain == "on alarm" and (asked.log is not None or home not in ("", spec.home))
+    if asked.pipeline or asked.retrain is not None or anew:
         await asyncio.to_thread(_check_retraining, spec, hosting)
     if expected:
         spec = await hosting.change(name, lambda before: spec.model_copy(update=_lasting(before)), expected)
@@ -154,11 +160,17 @@ async def deploy(
         state = await hosting.deploy(spec)
     changed = {"before": served, "after": spec.version_name, "why": asked.why, "digest": spec.digest}
     await note(asked.model, actor, verb, spec.version_name, name, **changed)
+    await _follow(spec, hosting)
+    return state, spec
+
+
+async def _follow(spec: ServiceSpec, hosting: Hosting) -> None:
+    """Have its alarms retrain a service, or no more, as it is wanted now."""
+    await asyncio.to_thread(follow, spec, elsewhere=not hosting.tells_alarms)
     if spec.retrain == "on alarm":
         from ..pipelines.clock import ensure_clock
 
         await asyncio.to_thread(ensure_clock)
-    return state, spec
 
 
 def _check_retraining(spec: ServiceSpec, hosting: Hosting) -> None:
@@ -237,8 +249,11 @@ async def _failed(hosting: Hosting, state: ServiceState, spec: ServiceSpec, acto
     goes_on = state.version_name if state.version else ""
     if state.version:
         await hosting.withdraw(spec)
+        with contextlib.suppress(MlopsError):  # what didn't start is told, and no other thing
+            await _follow(await hosting.spec(spec.name), hosting)
     else:
         await hosting.stop(spec.name)
+        await asyncio.to_thread(unfollow, spec.name)
         if state.created == spec.created:
             await hosting.forget(spec.name)
     meant = _meant(spec)

@@ -1,7 +1,4 @@
-"""Retraining a service: its model's pipeline is run by a process of its own, and what it saves is judged and tried.
-
-`python -m jupyter_mlops.serving.retrain NAME` does so for a service's alarm.
-"""
+"""Retraining a service: its model's pipeline is run by a process of its own, and what it saves is judged and tried."""
 
 from __future__ import annotations
 
@@ -14,13 +11,12 @@ import time
 
 from .. import home
 from ..core.cluster import Problem
-from ..core.errors import Conflict, MlopsError
+from ..core.errors import Conflict
 from ..core.retraining import Retraining
 from ..core.service import ServiceSpec, ServiceState
 from ..core.trail import Actor
 from ..home.acting import here
 from ..home.models import model_folder
-from ..home.owner import me
 from ..home.retraining import retraining_folder
 from ..home.services import service_folder
 from .find import find_service, hosting_of
@@ -116,25 +112,3 @@ def _start(begun: Retraining) -> None:
     finally:
         os.close(handle)
     threading.Thread(target=process.wait, name=f"wait-{begun.service}", daemon=True).start()  # leaves no zombie
-
-
-async def _for_alarm(name: str) -> None:
-    """Retrain a service whose alarm says so. Why that can't be is noted as a retraining that failed: nobody is there to
-    hear it."""
-    state = await find_service(name)
-    if not state.live or state.alarm is None:
-        return
-    actor, why = Actor(name=me(), how="pipeline"), state.alarm.what
-    try:
-        await retrain(name, actor, why)
-    except Conflict:  # somebody else was first
-        return
-    except MlopsError as error:
-        now, folder = time.time(), retraining_folder(service_folder(name))
-        failed = Retraining(service=name, model=state.model, phase="failed", by=actor, why=why, began=now, ended=now)
-        os.close(folder.begin(failed.model_copy(update={"problem": Problem.of(error)})))
-        await note(state.model, actor, "didn't retrain", state.version_name, name, why=str(error))
-
-
-if __name__ == "__main__":
-    asyncio.run(_for_alarm(sys.argv[1]))

@@ -11,6 +11,7 @@ from ..core.cluster import Problem
 from ..core.errors import MlopsError
 from ..core.retraining import Retraining
 from ..core.service import ServiceState
+from ..home.alarms import alarm_watch
 from ..home.models import model_folder
 from ..home.retraining import retraining_folder
 from ..home.services import service_folder
@@ -53,10 +54,23 @@ def retraining_of(name: str) -> Retraining | None:
     return None if found is None else found.model_copy(update={"words": retraining_words(found, time.time())})
 
 
+def unseen_words(state: ServiceState) -> str:
+    """Why no alarm retrains a service now that lives elsewhere, in a line; nothing where it is looked at."""
+    watch = alarm_watch(state.name)
+    if watch is None or watch.place != state.place or watch.problem is None:
+        return ""
+    return f"no alarm can retrain it since {moment(watch.since, time.time())}: {_why(watch.problem)}"
+
+
+def _why(problem: Problem | None) -> str:
+    """In a line; nothing where there is none."""
+    return "" if problem is None else f"{problem.what}: {problem.why}" if problem.why else problem.what
+
+
 def retraining_words(retraining: Retraining, now: Time) -> str:
     """How it is, in a line: "retraining since 14:05: step train"; "retrained: churn@5 is a canary"."""
     version, problem = retraining.version_name, retraining.problem
-    why = "" if problem is None else f"{problem.what}: {problem.why}" if problem.why else problem.what
+    why = _why(problem)
     when = moment(retraining.ended or retraining.began, now)
     step = f": step {retraining.step}" if retraining.step else ""
     if retraining.phase == "running":

@@ -257,11 +257,6 @@ def test_a_pod_that_was_evicted_has_nothing_to_be_forgotten(api: StoringApi) -> 
         service.forget("ann")
 
 
-def test_no_alarm_retrains_what_nobody_looks_at(api: StoringApi) -> None:
-    with pytest.raises(InvalidSpec, match="An alarm can't retrain total: where it lives"):
-        made(retrain="on alarm")
-
-
 def test_a_record_that_can_not_be_read_is_a_row(api: StoringApi) -> None:
     service = made()
     record = api.objects["secrets"]["total-service"]

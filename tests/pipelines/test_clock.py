@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ import jupyter_mlops as mlops
 from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.errors import InvalidSpec
 from jupyter_mlops.core.schedule import Schedule
+from jupyter_mlops.core.service import ServiceSpec
+from jupyter_mlops.home.alarms import alarm_watch, follow, home_id, unfollow
 from jupyter_mlops.home.schedules import (
     ask_for_run,
     log_of,
@@ -135,6 +138,38 @@ def test_a_run_that_nobody_follows_any_more_was_cut_short(folder: Path) -> None:
         assert schedule is not None and schedule.code != 0 and "cut short" in schedule.said
     finally:
         remove_schedule(path)
+
+
+def test_schedules_go_on_while_services_are_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long that takes; and it isn't begun again meanwhile."""
+    (folder / "sitecustomize.py").write_text(
+        "import pathlib, sys, time\n"
+        "if 'jupyter_mlops.serving.alarmed' in sys.orig_argv:\n"
+        f"    here = pathlib.Path({str(folder)!r})\n"
+        "    with (here / 'began').open('a') as file: file.write('once\\n')\n"
+        "    while not (here / 'go').exists(): time.sleep(0.1)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    spec = ServiceSpec(name="far", model="far", version=1, digest="", owner="", created=0, place="nowhere")
+    follow(spec.model_copy(update={"retrain": "on alarm", "home": home_id()}), elsewhere=True)
+    path = _notebook(folder / "night.ipynb", "%%mlrun --step load\nx = unknown")
+    try:
+        ensure_clock()
+        until((folder / "began").exists)
+        write_schedule(Schedule(notebook=path, every="1 day at 02:00", created=time.time() - 5 * 86400))
+        until(lambda: (read_schedule(path) or _none()).ended is not None)
+        watch = alarm_watch("far")
+        assert watch is not None and not watch.looked
+        (folder / "go").touch()
+        until(lambda: (alarm_watch("far") or watch).looked)
+        watch = alarm_watch("far")
+        assert watch is not None and watch.problem is not None and "nowhere" in str(watch.problem)
+        assert (folder / "began").read_text() == "once\n"
+        assert "nowhere" in (folder / "home" / "pipelines" / "clock" / "clock.log").read_text()
+    finally:
+        (folder / "go").touch()
+        remove_schedule(path)
+        unfollow("far")
 
 
 def test_a_pipeline_says_when_it_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

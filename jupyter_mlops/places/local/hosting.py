@@ -108,6 +108,10 @@ class LocalHosting(Hosting):
         """As in `Hosting`."""
         return await asyncio.to_thread(lambda: _named(name).performance())
 
+    async def new_rows(self, name: str, since: Time) -> int:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: _named(name).requests.new_rows(since))
+
     async def label(self, name: str, pairs: Iterable[tuple[str, object]]) -> JoinedLabels:
         """As in `Hosting`."""
         return await asyncio.to_thread(_label, name, pairs)

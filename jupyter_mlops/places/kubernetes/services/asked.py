@@ -1,8 +1,9 @@
-"""Asks each pod of a service what it has counted, and what it has logged."""
+"""Asks each pod of a service what it has counted, and what it has logged; and reads what it wrote."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from ....core.callers import UsageDay
 from ....core.errors import MlopsError, Unavailable, Unreadable
 from ....core.log_questions import UsageDays
 from .. import names
-from ..api.client import Api, Json
+from ..api.client import Answer, Api, Json
 from ..tunnel.port_forward import Tunnel
 from ..why.facts import is_ready
 
@@ -113,6 +114,16 @@ def told_by(pod: str, kind: type[_R], told: bytes) -> _R:
         return read_record(kind, told, f"answer of {pod}")
     except Unreadable as fault:
         raise Unavailable(_silent(pod), str(fault), "") from None
+
+
+async def log_of(api: Api, pod: str, lines: int) -> list[str]:
+    """The last lines that a pod wrote, each with its name; where it began again, what it wrote before, too."""
+    found: list[str] = []
+    for query in ({"previous": "true"}, {}):
+        with contextlib.suppress(Answer):  # there was none before, or it hasn't begun
+            text = await api.text(api.path("pods", pod) + "/log", {"tailLines": lines, **query})
+            found += [f"{pod}: {line}" for line in text.splitlines()]
+    return found[-lines:]
 
 
 def _silent(pod: str) -> str:

@@ -35,19 +35,11 @@ from ..api.where import everywhere, remember, where
 from ..names import ServiceNames
 from ..tunnel.connections import Connections, has_name_here
 from ..why.facts import is_ready
-from .asked import PodAsker
+from .asked import PodAsker, log_of
 from .finder import ServiceFinder
 from .logged import CopiedLog
 from .making import change_service, make_service
-from .objects import (
-    CALLERS,
-    LEDGER,
-    PAST,
-    TOKEN,
-    WANTED,
-    check_spec,
-    port_of,
-)
+from .objects import CALLERS, LEDGER, PAST, TOKEN, WANTED, check_spec, port_of
 from .parcel import Parcels, parcels_of
 from .record import TRIES, as_lines, look, store
 from .refused import checked, not_made
@@ -242,6 +234,15 @@ class KubernetesHosting(Hosting):
                     await self.performance(state.name)
                     await self.usage(state.name)
 
+    async def new_rows(self, name: str, since: Time) -> int:
+        """As in `Hosting`: of the copy."""
+        log = folder_of((await self._found(name))[1]).requests
+        return await asyncio.to_thread(log.new_rows, since)
+
+    async def settled(self) -> None:
+        """As in `Hosting`."""
+        await self._run(self._settling.done())
+
     async def label(self, name: str, pairs: Iterable[tuple[str, object]]) -> JoinedLabels:
         """As in `Hosting`."""
         return await self._run((await self._logs(name))[0].label(pairs))
@@ -280,7 +281,7 @@ class KubernetesHosting(Hosting):
 
         async def logs() -> list[str]:
             api, found = await self._find(name)
-            told = [await _log(api, str(pod["metadata"]["name"]), lines) for pod in found.pods]
+            told = [await log_of(api, str(pod["metadata"]["name"]), lines) for pod in found.pods]
             return [line for each in told for line in each]
 
         return await self._run(logs())
@@ -388,12 +389,3 @@ class KubernetesHosting(Hosting):
 def _own_token(found: StoredService) -> str:
     """This user's own, where the service has one that opens it."""
     return found.token if found.token and caller_of(found.token, found.callers) == me() else ""
-
-
-async def _log(api: Api, pod: str, lines: int) -> list[str]:
-    found: list[str] = []
-    for query in ({"previous": "true"}, {}):
-        with contextlib.suppress(Answer):  # there was none before, or it hasn't begun
-            text = await api.text(api.path("pods", pod) + "/log", {"tailLines": lines, **query})
-            found += [f"{pod}: {line}" for line in text.splitlines()]
-    return found[-lines:]

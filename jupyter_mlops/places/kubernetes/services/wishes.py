@@ -171,6 +171,11 @@ class Settling:
         fault = self._faults.get(state.name) if state.live else None
         return state if fault is None or state.problem is not None else state.model_copy(update={"problem": fault})
 
+    async def done(self) -> None:
+        """Wait for what is being made good."""
+        while self._working:
+            await asyncio.wait(list(self._working.values()))
+
     async def noted(self) -> list[tuple[ServiceState, Move]]:
         """What services have decided by themselves, and nobody has been told yet. It counts as told from now on. That
         of models which this machine doesn't have is for another one."""
