@@ -18,6 +18,9 @@ Changes = dict[str, str | None]
 #: Environment variables that belong to the kernel's own process, not to its user's code.
 OWN = ("JPY_", "JUPYTER", "PYDEVD", "IPY", "MPLBACKEND", "TERM", "CLICOLOR", "PAGER", "GIT_PAGER", "FORCE_COLOR")
 
+#: The test that pytest runs at this moment: another with each, and nothing that is imported hangs on it.
+TEST = "PYTEST_CURRENT_TEST"
+
 #: The variable in which a place's worker has the names of those that its cluster's profile gives it.
 GIVEN = "JUPYTER_MLOPS_GIVEN"
 
@@ -108,11 +111,12 @@ def paths_of(of_machine: str, path: Sequence[str]) -> list[str]:
 
 def for_imports(other: Surroundings | None) -> Changes:
     """What another process has changed in its variables that modules may look at when they are imported; nothing, when
-    it isn't known. What the system and Python itself look at when a process begins was changed too late there, too."""
+    it isn't known. What the system and Python itself look at when a process begins was changed too late there, too. And
+    tests of a project share what was imported."""
     if other is None:
         return {}
     changes: Changes = {**other["environ"], **dict.fromkeys(removed_here(other))}
-    return {name: value for name, value in changes.items() if not name.startswith(("PYTHON", "LD_", "DYLD_"))}
+    return {name: value for name, value in changes.items() if not name.startswith(("PYTHON", "LD_", "DYLD_", TEST))}
 
 
 def _is_of_python(path: str) -> bool:

@@ -224,7 +224,8 @@ def test_variables_that_are_only_the_workers_stay(monkeypatch: pytest.MonkeyPatc
     assert surroundings.removed_here(here) == ["OURS"]
     elsewhere: surroundings.Surroundings = {**here, "machine": "another"}
     assert surroundings.removed_here(elsewhere) == []
-    assert surroundings.for_imports({**here, "environ": {"A": "1"}}) == {"A": "1", "OURS": None}
+    here["environ"] = {"A": "1", "PYTEST_CURRENT_TEST": "test_a (call)"}
+    assert surroundings.for_imports(here) == {"A": "1", "OURS": None}
 
 
 def test_what_was_learned_is_in_memory_once(make: Make) -> None:
