@@ -25,8 +25,9 @@ T = TypeVar("T")
 
 #: Seconds that anything may take here: the machine may be busy with other suites.
 PATIENCE = 150.0
-#: Seconds between two looks. Each may be a process of kubectl, which on two CPUs takes time from what is waited for.
-PAUSE = 0.3
+#: Seconds between two looks: three times what one takes, within these bounds. Each may be a process of kubectl, which
+#: on two CPUs takes time from what is waited for.
+PAUSE = (0.3, 1.0)
 OURS = "app.kubernetes.io/managed-by=jupyter-mlops"
 MADE = (
     "pods,deployments,services,secrets,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,"
@@ -146,13 +147,15 @@ async def until(
     deadline = time.monotonic() + patience
     while True:
         seen: T | ClusterUnreachable
+        began = time.monotonic()
         try:
             if is_so(seen := await look()):
                 return seen
         except ClusterUnreachable as silence:
             seen = silence
-        assert time.monotonic() < deadline, f"not {what or 'so'} within {patience} s; last seen: {seen!r}"
-        await asyncio.sleep(PAUSE)
+        ended = time.monotonic()
+        assert ended < deadline, f"not {what or 'so'} within {patience} s; last seen: {seen!r}"
+        await asyncio.sleep(min(max(3 * (ended - began), PAUSE[0]), PAUSE[1]))
 
 
 async def linked(backend: Backend, name: str) -> Link:

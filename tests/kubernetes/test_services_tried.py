@@ -25,7 +25,8 @@ from ..serving.conftest import until
 from .clusters import Namespace, small
 
 #: Asks a service as another pod does. `keys`: each of 40 callers, thrice, over connections of their own, so that all
-#: pods are asked; which versions answered each. Else again and again, until it is told to stop.
+#: pods are asked; which versions answered each. Else again and again, until it is told to stop, with a pause: what is
+#: asked needs the CPU, too.
 ASKING = """
 import collections, http.client, json, os, random, sys, threading, time
 def ask(there, key=""):
@@ -49,7 +50,7 @@ def go():
     there = connected()
     for number in range(10**9):
         if number % 50 == 0 and os.path.exists("/tmp/stop"): return
-        for pause in (0, 0.1, 1, 5, 20):
+        for pause in (0.03, 0.1, 1, 5, 20):
             time.sleep(pause)
             try:
                 status, told = ask(there)
@@ -109,6 +110,7 @@ def test_a_version_is_tried_by_all_pods_alike(home: Path, namespace: Namespace) 
         mlops.deploy("sign@2", ab=0.5)
         assert candidate(service).phase == "trying"
         assert per_hour(service) == pytest.approx(2 * 2 * 3600.0 * small(1).cpus)
+        until(lambda: all(_hold_two(namespace)))  # those from before answer until they are gone
         first = asking.keys()
         assert set(map(len, first.values())) == {1}, f"a caller gets one version, whichever pod it comes to: {first}"
         assert {version for (version,) in first.values()} == {"1", "2"}
@@ -144,7 +146,7 @@ def test_a_canary_goes_on_or_back_by_itself(home: Path, namespace: Namespace) ->
         mlops.deploy("sign@2", canary=0.5, steps=[0.5])
         until(lambda: service.state.version == 2)
         assert service.state.previous == 1
-        until(lambda: not _holds_two(namespace))
+        until(lambda: not any(_hold_two(namespace)))
         assert per_hour(service) == pytest.approx(3600.0 * small(1).cpus)
         told = asking.stop()
     assert not [each for each in told if not each.startswith("200")], told
@@ -168,11 +170,11 @@ def _ready(service: mlops.Service) -> list[str]:
     return [each.name for each in service.state.replicas if each.phase == "ready"]
 
 
-def _holds_two(namespace: Namespace) -> bool:
-    """Whether any pod has two versions."""
+def _hold_two(namespace: Namespace) -> list[bool]:
+    """Whether each pod has two versions."""
     mlops.services()
     pods = namespace.kube.get("pods", namespace.name, "jupyter-mlops/part=replica")
-    return any("jupyter-mlops/trial" in pod["metadata"]["labels"] for pod in pods)
+    return ["jupyter-mlops/trial" in pod["metadata"]["labels"] for pod in pods]
 
 
 def _trail() -> list[TrailEntry]:

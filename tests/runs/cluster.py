@@ -14,6 +14,8 @@ from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 
 #: Seconds that anything may take on a busy machine.
 LONG = 150.0
+#: Seconds between two looks at most.
+RAREST = 2.0
 
 
 @contextmanager
@@ -38,10 +40,15 @@ def is_gone(pid: int) -> bool:
 
 
 def until(true: Callable[[], Any], timeout: float = LONG, tell: Callable[[], Any] = str) -> None:
-    """Wait until `true()`; look ever more rarely, down to five times a second, since to look takes CPU as well.
+    """Wait until `true()`; look ever more rarely, down to five times a second, since to look takes CPU as well. What
+    takes long to look at, a process of kubectl for one, is looked at more rarely still: a quarter of the time at most.
     `tell()` says how it is when that doesn't come."""
     deadline, pause = time.monotonic() + timeout, 0.02
-    while not true():
-        assert time.monotonic() < deadline, f"not within {timeout} s: {tell()}"
-        time.sleep(pause)
+    while True:
+        began = time.monotonic()
+        if true():
+            return
+        ended = time.monotonic()
+        assert ended < deadline, f"not within {timeout} s: {tell()}"
+        time.sleep(max(pause, min(3 * (ended - began), RAREST)))
         pause = min(1.2 * pause, 0.2)

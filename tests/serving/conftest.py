@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import pytest
 import jupyter_mlops as mlops
 
 from ..models.conftest import fitted, people
+from ..runs.cluster import until as until
 
 ROW = [{"age": 30, "income": 1000.5}]
 
@@ -26,13 +26,6 @@ CALLERS = 4
 
 #: Seconds that something may take that is waited for.
 PATIENCE = 150.0
-
-
-def until(true: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class Heard(NamedTuple):
