@@ -38,7 +38,7 @@ from jupyter_mlops.serving.find import hosting_of
 from jupyter_mlops.serving.wishes import promoted
 
 from .api import StoringApi
-from .test_services_stored import Controller, api, call, keep_report, made, uid_of
+from .stored import Controller, api, call, keep_report, made, uid_of
 
 __all__ = ["api"]  # a fixture
 

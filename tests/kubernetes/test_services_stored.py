@@ -17,82 +17,29 @@ import pytest
 
 pytest.importorskip("kubernetes.aio")
 
-import numpy as np
-
 import jupyter_mlops as mlops
 from jupyter_mlops.cli.main import main
-from jupyter_mlops.core.board import SPLIT, packed
 from jupyter_mlops.core.callers import CallerDay, UsageDay, day_of
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.errors import Conflict, InvalidSpec, Refused, StartFailed, Unavailable, UnknownService
-from jupyter_mlops.core.price import Price
-from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.service import ServiceState
-from jupyter_mlops.core.split import Move, ReplicaReport, Split
 from jupyter_mlops.home.elsewhere import elsewhere_folder
 from jupyter_mlops.home.models import EXAMPLE, model_folder
 from jupyter_mlops.home.parcels import parts_of, unpack
-from jupyter_mlops.places import profiles
 from jupyter_mlops.places.kubernetes import names
 from jupyter_mlops.places.kubernetes.api.where import Where
 from jupyter_mlops.places.kubernetes.services import finder, hosting, parcel
 from jupyter_mlops.places.kubernetes.tunnel.connections import Connections
 from jupyter_mlops.serving import deploy, find
 from jupyter_mlops.serving.pod import last_words
-from jupyter_mlops.serving.wishes import promoted, with_share
 
 from ..serving.conftest import until
 from .api import StoringApi
+from .stored import Controller, Json, api, call, made, uid_of
 
-Json = dict[str, Any]
+__all__ = ["api"]  # a fixture
+
 RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-
-
-@pytest.fixture
-def api(api_of_ann: StoringApi, monkeypatch: pytest.MonkeyPatch) -> StoringApi:
-    """With a model of two versions, and a profile with a price and a secret."""
-    monkeypatch.setenv("JUPYTER_MLOPS_TRACKING_URI", "off")
-    rows = np.random.default_rng(0).normal(size=(20, 3))
-    for factor in (1, 2):
-        mlops.save_model(lambda X, factor=factor: factor * np.asarray(X).sum(axis=1), "total", valid=(rows, rows[:, 0]))
-    group = Group(cpus=0.5, memory=2**30, options={"pod": {"spec": {"nodeSelector": {"disk": "fast"}}}})
-    profiles.save(
-        Profile(
-            name="small",
-            place="kubernetes",
-            groups=[group],
-            price=Price(cpu_hour=2.0, source="the test"),
-            environment={"TOKEN": "a secret"},
-            options={"image": "acme/work:1"},
-        )
-    )
-    return api_of_ann
-
-
-def made(version: int = 1, **asked: Any) -> mlops.Service:
-    return mlops.deploy(f"total@{version}", profile="small", wait=False, **asked)
-
-
-class Controller:
-    """What Kubernetes makes of the Deployment."""
-
-    def __init__(self, api: StoringApi) -> None:
-        self.api = api
-
-    def pod(self, ready: bool = True, **status: Any) -> str:
-        """A pod of what is wanted now."""
-        name = f"total-service-{len(self.api.objects.get('pods', {}))}"
-        template = self.api.of("deployments", "total")["spec"]["template"]
-        labels, spec = template["metadata"]["labels"], template["spec"]
-        condition = {"type": "Ready", "status": str(ready), "lastTransitionTime": "2026-11-27T12:00:00Z"}
-        told = {"phase": "Running", "conditions": [condition], **status}
-        self.api.put("pods", {"metadata": {"name": name, "labels": labels}, "spec": spec, "status": told})
-        return name
-
-    def counts(self, count: int, **more: Any) -> None:
-        """What it says of its pods."""
-        told = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), count)
-        self.api.of("deployments", "total")["status"] = {**told, **more}
 
 
 def test_what_is_made_is_what_an_administrator_would_accept(api: StoringApi) -> None:
@@ -392,119 +339,6 @@ def test_what_pods_need_not_know_leaves_them_as_they_are(api: StoringApi) -> Non
     assert api.of("deployments", "total")["spec"]["template"] != before
 
 
-def test_a_version_that_is_tried_is_in_every_pod_which_may_change_one_object_and_costs_twice(api: StoringApi) -> None:
-    service, controller = made(replicas=2), Controller(api)
-    controller.pod()
-    controller.counts(2)
-    plain = api.of("deployments", "total")["spec"]["template"]["spec"]
-    tried = mlops.deploy("total@2", canary=0.1, wait=False)
-    deployment = api.of("deployments", "total")
-    pod = deployment["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    board = str(container["args"][-1])
-    assert deployment["spec"]["template"]["metadata"]["labels"][names.TRIAL] == board.rpartition("-")[2]
-    assert container["resources"]["requests"] == {"cpu": "1", "memory": str(2**31)}
-    assert (plain["automountServiceAccountToken"], plain.get("serviceAccountName")) == (False, None)
-    assert (pod["automountServiceAccountToken"], pod["serviceAccountName"]) == (True, board)
-    (rule,) = api.of("roles", board)["rules"]
-    assert rule == {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [board], "verbs": ["get", "patch"]}
-    assert {api.of(kind, board)["metadata"]["ownerReferences"][0]["name"] for kind in ("roles", "serviceaccounts")} == {
-        board
-    }
-    assert api.of("rolebindings", board)["subjects"] == [
-        {"kind": "ServiceAccount", "name": board, "namespace": api.namespace}
-    ]
-    assert (tried.state.cost.per_hour if tried.state.cost else 0) == pytest.approx(4.0)  # four times half a CPU
-    assert tried.candidate is not None and tried.candidate.phase == "starting"
-    assert service.state.revision == "", "it isn't so before pods say so"
-
-    told = {"what": "total@2 can't be loaded", "why": "no such module", "todo": ""}
-    keep_report(api, board, controller.pod(), revision=service.state.wanted, problem=told)
-    with pytest.raises(StartFailed, match=r"can't be loaded.*no such module"):
-        call(deploy.until_so(call(deploy.hosting_of("kubernetes").spec("total"))))
-    state = service.state
-    assert state.candidate is not None and (state.candidate.phase, state.candidate.version) == ("back", 2)
-    assert state.cost is not None and state.cost.per_hour == pytest.approx(2.0)
-
-
-def test_what_pods_decide_is_told_once_and_pods_with_one_version_take_their_place(api: StoringApi) -> None:
-    service, controller = made(), Controller(api)
-    api.objects["pods"] = {}
-    controller.counts(1)
-    mlops.deploy("total@2", canary=0.1, wait=False)
-    board, pod = str(api.of("deployments", "total")["spec"]["template"]["spec"]["serviceAccountName"]), controller.pod()
-    seen = {"version": 2, "way": "canary", "phase": "trying", "share": 0.1, "words": "canary 10 %: undecided"}
-    keep_report(api, board, pod, revision=service.state.wanted, version=1, candidate=seen)
-    state = service.state
-    assert (state.revision, state.version) == (state.wanted, 1)
-    assert state.candidate is not None and state.candidate.words == seen["words"]
-
-    call(deploy.hosting_of("kubernetes").change("total", lambda spec: with_share(spec, 0.4)))
-    split = Split.model_validate_json(api.kept(board, SPLIT))
-    assert split.candidate is not None and (split.candidate.share, split.candidate.paused) == (0.4, True)
-    spec = promoted(split.within(call(deploy.hosting_of("kubernetes").spec("total"))))
-    assert spec.chosen > split.within(call(deploy.hosting_of("kubernetes").spec("total"))).chosen
-    move = Move(time=1.0, verb="went on", object="total@2", before="total@2 as canary, 40 %", after="total@2 serves")
-    api.keep(board, SPLIT, split.following(spec).model_copy(update={"moves": [move]}).model_dump_json())
-    keep_report(api, board, pod, revision=spec.revision, version=2)
-
-    def has_one() -> bool:
-        assert service.state.name  # whoever looks sees to it
-        return names.TRIAL not in api.of("deployments", "total")["spec"]["template"]["metadata"]["labels"]
-
-    until(has_one)
-    state = service.state
-    assert (state.version, state.previous, state.revision, state.coming) == (2, 1, spec.revision, 0)
-    assert call(deploy.hosting_of("kubernetes").spec("total")).chosen == spec.chosen, "an older champion isn't meant"
-    template = api.of("deployments", "total")["spec"]["template"]
-    assert template["metadata"]["labels"][names.VERSION] == "2" and len(template["spec"]["volumes"]) == len(
-        {each["name"] for each in template["spec"]["volumes"]} - {"tried"}
-    )
-    mlops.services(), mlops.services()
-    noted = [(each.verb, each.object, each.actor.how, each.time) for each in model_folder("total").trail()]
-    assert noted.count(("went on", "total@2", "router", 1.0)) == 1
-
-
-def test_what_keeps_pods_from_being_replaced_is_said_until_somebody_has_done_it(api: StoringApi) -> None:
-    service, controller = made(), Controller(api)
-    mlops.deploy("total@2", canary=0.1, wait=False)
-    board = str(api.of("deployments", "total")["spec"]["template"]["spec"]["serviceAccountName"])
-    controller.pod()
-    controller.counts(1)
-    split = Split.model_validate_json(api.kept(board, SPLIT))
-    taken_back = split.model_copy(update={"candidate": None, "revision": "back"})
-    noted = [{"verb": "deployed", "object": "total@9"}, {"verb": "rolled back", "object": "total@2"}]
-    told = json.loads(taken_back.model_dump_json())
-    api.keep(board, SPLIT, json.dumps({**told, "moves": noted}))
-    api.refused = {"PATCH deployments"}
-    until(lambda: service.state.problem is not None)
-    api.refused = set()
-    made(1)
-    assert service.state.problem is None
-    mlops.services()
-    by_itself = [each.verb for each in model_folder("total").trail() if each.actor.how == "router"]
-    assert by_itself == ["went on", "rolled back"], "a pod runs what people wrote, and deploys nothing"
-
-
-def test_a_board_is_no_record_and_no_other_service_s_board_whatever_its_pod_writes_on_it(api: StoringApi) -> None:
-    """Pods may change their board, and its labels, too; they run what people wrote."""
-    made()
-    mlops.deploy("total@2", canary=0.1, wait=False)
-    board = str(api.of("deployments", "total")["spec"]["template"]["spec"]["serviceAccountName"])
-    split = Split.model_validate_json(api.kept(board, SPLIT))
-    moves = [Move(object="total@9", why="as if")]
-    told = base64.b64encode(split.model_copy(update={"moves": moves}).model_dump_json().encode()).decode()
-    metadata = {**api.objects["secrets"][board]["metadata"], "name": "evil-service-trial-0123456789ab"}
-    api.put("secrets", {"metadata": metadata, "data": {SPLIT: told}})
-    record = api.objects["secrets"]["total-service"]
-    labels = {**record["metadata"]["labels"], names.SERVICE: "another"}
-    metadata = {**record["metadata"], "name": "evil-service-trial-123456789abc", "labels": labels}
-    api.put("secrets", {"metadata": metadata, "data": record["data"]})
-    mlops.services()
-    assert [each.name for each in mlops.services()] == ["total"]
-    assert not [entry for entry in model_folder("total").trail() if entry.object == "total@9"]
-
-
 def test_a_kubeconfig_that_changes_each_hour_leaves_nothing_behind(api: StoringApi, tmp_path: Path) -> None:
     def known() -> int:
         gc.collect()
@@ -586,12 +420,6 @@ async def _says_nothing(*_: Any) -> bool:
     raise mlops.errors.Unavailable("Kubernetes doesn't answer")
 
 
-def call(work: Any) -> Any:
-    from jupyter_mlops.client.clusters.kernel import loop_thread
-
-    return loop_thread().call(work)
-
-
 def call_there(ask: Any, *arguments: Any) -> Any:
     """What `ask` is told by the API."""
     connections = Connections()
@@ -604,13 +432,3 @@ def call_there(ask: Any, *arguments: Any) -> Any:
 
 def secret_of(pod: Json, volume: str) -> str:
     return str(next(each for each in pod["volumes"] if each["name"] == volume)["secret"]["secretName"])
-
-
-def keep_report(api: StoringApi, board: str, pod: str, **told: Any) -> None:
-    """What a pod tells on the board."""
-    item = api.of("secrets", board)
-    item["data"][pod] = base64.b64encode(packed(ReplicaReport.model_validate({"time": 1.0, **told}))).decode()
-
-
-def uid_of(item: Json) -> str:
-    return str(item["metadata"]["uid"])
