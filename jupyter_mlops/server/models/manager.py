@@ -15,9 +15,9 @@ from ...core.promotion import ModelSummary, ModelView, Promotion, PromotionAnswe
 from ...core.trail import Actor, TrailEntry
 from ...home.models import model_folders, versions_of_run
 from ...home.owner import me
+from ...home.process import answer_of
 from ...registry.find import find_model, find_version
 from ...registry.notebook import copy_name, copy_of
-from ..process import answer_of
 from ..stream.hub import Hub
 from ..stream.looker import Looker
 

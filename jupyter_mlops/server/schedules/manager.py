@@ -19,10 +19,10 @@ from ...core.schedule import (
     ScheduleRequest,
     ScheduleView,
 )
+from ...home.process import answer_of
 from ...home.schedules import ask_for_run, end_of_log, read_all_placed, read_schedules, remove_schedule
 from ...pipelines.clock import ensure_clock
 from ...pipelines.there import SchedulesThere, end_there, log_there, schedules_there
-from ..process import answer_of
 from ..stream.hub import Hub
 from ..stream.looker import Looker
 from .notebooks import Root, program_of

@@ -1,4 +1,4 @@
-"""Processes that do for the server what doesn't belong into it: they take memory, or run others' code."""
+"""Processes that do for others what doesn't belong into these: they take memory, or run the code of models."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def answer_of(
     module : its program. It reads `asked` from its standard input; the last line of its output is an answer of `kind`.
     what : isn't so, where it doesn't answer.
     patience : seconds that it may take.
-    program : the Python that runs it; default: the server's.
+    program : the Python that runs it; default: this one.
 
     Raises
     ------
