@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 
 from .base import Input, Label, Record, Saying, Seconds, Time, first, otherwise
 from .cluster import Problem
+from .expected import Expected
 from .words import percent, sentences
 
 Way = Annotated[Literal["canary", "ab", "shadow"], otherwise("canary")]
@@ -70,6 +71,8 @@ class Candidate(Record):
     created: Time = 0
     #: Features that are never logged. While it is tried, those of the stable version aren't either.
     private: Annotated[list[Label], first(10_000)] = []
+    #: How its answers are expected to differ; None where nobody knows, so that they are to be alike.
+    expected: Expected | None = None
 
 
 class SplitChange(Input):

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 
 from .base import Seconds, Time
 from .candidate import Comparison, ComparisonState, Way
-from .drift import chi_square
+from .distributed import compared_answers, is_foretold
 from .evidence import Evidence, LabelledMetric
-from .foresight import MANY, Foresight, growth
+from .expected import Expected
+from .foresight import MANY, Foresight, growth, needing
 from .sequence import ENOUGH, ArmSums, Gap, difference, yes
 from .window import FeatureCounts
 from .words import about, percent
@@ -35,14 +36,8 @@ FAILED, LONGER, SECONDS, WRONG, FARTHER = 0.02, 0.25, 0.01, 0.02, 0.05
 #: more. There twice as long is what matters.
 RARE, RARE_LONGER = 0.2, 1.0
 
-#: The population stability index of two distributions of answers that have little to do with each other any more.
-APART = 0.5
-
 #: Labelled rows by which it is foretold how many it takes, before there are any.
 _FEW = 100
-
-#: Groups of bins of answers that are compared.
-_GROUPS = 5
 
 #: Seconds of labels that are waited for: after the answers, until they decide, and in any case at most. How they come
 #: is told by those of so many seconds before.
@@ -60,6 +55,7 @@ def comparisons(
     rate: float | None,
     foresight: Foresight | None = None,
     now: Time | None = None,
+    expected: Expected | None = None,
 ) -> list[Comparison]:
     """All comparisons.
 
@@ -67,16 +63,17 @@ def comparisons(
     ----------
     rate : requests to the service in a second, for how long it takes.
     foresight : of this experiment, for who looks again and again.
+    expected : of the candidate's answers; None where they are to be as the stable version's.
     """
-    found, known = _all(evidence), foresight or Foresight()
+    found, known = _all(evidence, expected), foresight or Foresight()
     for each in found:
         known.say(each, _requests(evidence), rate)
     if metric.name and metric.used and way != "shadow":
         passed = evidence.passed(time.time() if now is None else now)
         labelled = _labelled(metric, evidence, passed, rate)
-        expected = labelled.seconds
+        seconds = labelled.seconds
         known.say(labelled, evidence.requests + _requests(evidence), rate)
-        labelled.seconds = expected if labelled.seconds is None else labelled.seconds
+        labelled.seconds = seconds if labelled.seconds is None else labelled.seconds
         if way == "canary" and labelled.state in ("undecided", "no data"):
             _wait(labelled, metric, evidence, passed)
         found.append(labelled)
@@ -85,13 +82,14 @@ def comparisons(
     return found
 
 
-def _all(evidence: Evidence) -> list[Comparison]:
+def _all(evidence: Evidence, expected: Expected | None) -> list[Comparison]:
     alpha = ALPHA / _TESTS * 6 / (math.pi * evidence.number) ** 2
     found = [_errors(evidence, alpha), _latency(evidence, alpha)]
     one, other = evidence.stable.answers, evidence.candidate.answers
     if evidence.stable.countable and evidence.candidate.countable:
         one, other = one or FeatureCounts(name=""), other or FeatureCounts(name="")
-        found += [_missing(one, other, alpha, evidence), _answers(one, other, alpha, evidence)]
+        told = compared_answers(one, other, alpha, _requests(evidence), expected)
+        found += [_missing(one, other, alpha, evidence), told]
     return found
 
 
@@ -124,6 +122,11 @@ def decided(found: Sequence[Comparison]) -> bool:
 def unwaited(found: Sequence[Comparison]) -> list[str]:
     """In words what isn't waited for: "accuracy: no labels yet; labels take about 2 days, not waited for"."""
     return [f"{each.name}: {each.words}" for each in found if not each.waits]
+
+
+def foretold(found: Sequence[Comparison]) -> list[str]:
+    """In words what is others than before, as was expected."""
+    return [f"{each.name}: {each.words}" for each in found if each.name == "answers" and is_foretold(each)]
 
 
 def _proven(found: Sequence[Comparison]) -> bool:
@@ -167,61 +170,6 @@ def _latency(evidence: Evidence, alpha: float) -> Comparison:
 def _missing(one: FeatureCounts, other: FeatureCounts, alpha: float, evidence: Evidence) -> Comparison:
     pairs = [(yes(one.missing, one.rows), yes(other.missing, other.rows))]
     return _compared("missing", pairs, FAILED, alpha, _requests(evidence), binary=True)
-
-
-def _answers(one: FeatureCounts, other: FeatureCounts, alpha: float, evidence: Evidence) -> Comparison:
-    """Whether answers are distributed as those of the stable version. That they aren't quite is no harm by itself."""
-    told, m, n = Comparison(name="answers"), one.known, other.known
-    if not n or not m:
-        told.words = "no answers yet"
-        return told
-    if _constant(one, other, alpha):
-        return Comparison(name="constant", state="worse", words=f"all {n:,} answers are the same")
-    groups = _grouped(one, other)
-    psi = sum(_part(a, b, m, n, len(groups)) for a, b in groups)
-    each = [difference([(yes(a, m), yes(b, n))], alpha / len(groups), binary=True) for a, b in groups]
-    sure = any(found is not None and (found.low > 0 or found.high < 0) for found in each)
-    bound, least, noise = chi_square(0.99, max(1, len(groups) - 1)), min(n, m), 1 / n + 1 / m
-    told.stable, told.candidate, told.state = 0.0, psi, "undecided"
-    if sure and psi >= APART:
-        told.state, told.words = "worse", f"they are others: PSI {psi:.2f}"
-    elif least >= ENOUGH and psi + bound * noise < APART:
-        told.state, told.words = "same", f"PSI {psi:.2f}"
-    else:
-        apart = APART - max(0.0, psi - (len(groups) - 1) * noise)  # so much of it is chance
-        return _needing(told, _requests(evidence), max(ENOUGH / least, bound * noise / max(apart, APART / 8)))
-    return told
-
-
-def _constant(one: FeatureCounts, other: FeatureCounts, alpha: float) -> bool:
-    """Whether the candidate gives one answer to so many rows as would not be, were it like the stable version."""
-    most, after = max(_cells(one)), max(_cells(other))
-    if after < other.known or other.low != other.high or most == one.known:
-        return False
-    return other.known * math.log((most + 1) / (one.known + 2)) < math.log(alpha)
-
-
-def _cells(counts: FeatureCounts) -> list[int]:
-    return [counts.below, *counts.counts, counts.above, counts.other]
-
-
-def _grouped(one: FeatureCounts, other: FeatureCounts) -> list[tuple[int, int]]:
-    """Neighbours together, so that there are few groups, of much the same size."""
-    pairs = list(zip(_cells(one), _cells(other), strict=False))
-    least = sum(a + b for a, b in pairs) / _GROUPS
-    groups, now = list[tuple[int, int]](), (0, 0)
-    for a, b in pairs:
-        now = now[0] + a, now[1] + b
-        if sum(now) >= least:
-            groups.append(now)
-            now = (0, 0)
-    return groups + [now] * (sum(now) > 0)
-
-
-def _part(a: int, b: int, m: int, n: int, k: int) -> float:
-    """What a group adds to the population stability index."""
-    q, p = (a + 0.5) / (m + 0.5 * k), (b + 0.5) / (n + 0.5 * k)
-    return (p - q) * math.log(p / q)
 
 
 def _labelled(metric: LabelledMetric, evidence: Evidence, passed: Seconds, rate: float | None) -> Comparison:
@@ -326,7 +274,7 @@ def _compared(
         told.low, told.high = found.low, found.high
         told.state = _state(found, matters, sign)
     if told.state == "undecided":
-        return _needing(told, base, growth(pairs, matters, alpha, sign=sign, binary=binary) or 1.0)
+        return needing(told, base, growth(pairs, matters, alpha, sign=sign, binary=binary) or 1.0)
     return told
 
 
@@ -335,9 +283,3 @@ def _state(found: Gap, matters: float, sign: int) -> ComparisonState:
     if low > 0 and sign * found.value >= matters:
         return "worse"
     return "better" if high < 0 else "same" if high < matters else "undecided"
-
-
-def _needing(told: Comparison, base: int, times: float) -> Comparison:
-    """It takes so many times as many requests as there were."""
-    told.needs = round(min(MANY, max(1.0, base * (times - 1))))
-    return told

@@ -32,6 +32,12 @@ _NEAR = 1 / 3
 _LONGEST, MANY = 10 * 365 * 86400.0, 1e12
 
 
+def needing(told: Comparison, base: int, times: float) -> Comparison:
+    """It takes so many times as many requests as there were."""
+    told.needs = round(min(MANY, max(1.0, base * (times - 1))))
+    return told
+
+
 def growth(
     pairs: Sequence[tuple[ArmSums, ArmSums]], matters: float, alpha: float, *, sign: int = 1, binary: bool = False
 ) -> float | None:

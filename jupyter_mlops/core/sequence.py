@@ -57,7 +57,7 @@ class ArmSums(Record):
         )
 
 
-def yes(number: int, of: int) -> ArmSums:
+def yes(number: float, of: int) -> ArmSums:
     """So many of so many that are yes: values of 1 and 0."""
     return ArmSums(number=of, total=number, squares=number)
 

@@ -35,7 +35,12 @@ class FeatureCounts(Record):
     @property
     def known(self) -> int:
         """Values that aren't missing."""
-        return sum(self.counts) + self.below + self.above + self.other
+        return sum(self.cells)
+
+    @property
+    def cells(self) -> list[int]:
+        """They, by where they are."""
+        return [self.below, *self.counts, self.above, self.other]
 
     @property
     def rows(self) -> int:

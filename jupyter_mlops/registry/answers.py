@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InvalidInput
+from ..core.model import Signature
 from .flavors import Flavor
 from .measure import Answers, Array
 from .rows import PlainColumn, Rows, read_column
@@ -89,6 +90,15 @@ def meant(task: str, flavor: Flavor, model: Any, rows: Rows, truth: Array, answe
     if found is None or found[1] is None or found[0].shape != (len(truth), len(found[1])):
         return Answers(truth, answers)
     return Answers(truth, answers, found[0], read_column(found[1], "the model's classes").values)
+
+
+def given(signature: Signature, answers: Answers) -> Array | None:
+    """What a model gave to each row, of what that `meant`; None where it gave several numbers, or that isn't known."""
+    if signature.kind == "unknown" or signature.answer_shape:
+        return None
+    if answers.chances is not None and signature.answer.startswith("float") and answers.said.dtype.kind in "iu":
+        return answers.chances[:, 1]
+    return answers.said
 
 
 def said(task: str, answers: Array) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -116,6 +117,17 @@ class AnswerCounter:
             self._counter = _BinCounter(bins, extremes=True)
         self._counter.add(_joined([PlainColumn(answer) for answer in self._kept]))
         self._kept = []
+
+
+def cells_of(bins: Bins, answers: Array) -> list[list[int]]:
+    """Where each of some answers is counted by bins: for each its `FeatureCounts.cells`, of which one is 1, or none."""
+    counter, found = AnswerCounter(bins), dict[Any, list[int]]()
+    for at, answer in enumerate(answers.tolist()):
+        if answer not in found:  # which no NaN is
+            counter.add(answers[at : at + 1])
+            found[answer] = counter.take().cells
+    nothing = [0] * (len(bins.counts) + 3)
+    return [found.get(answer, nothing) for answer in answers.tolist()]
 
 
 def _features(requests: Sequence[Rows]) -> Iterator[tuple[str, list[PlainColumn]]]:

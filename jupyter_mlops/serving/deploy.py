@@ -24,6 +24,7 @@ from ..core.errors import (
     UnknownVersion,
     Unreadable,
 )
+from ..core.expected import Expected
 from ..core.model import ModelVersion
 from ..core.price import Price
 from ..core.profile import Profile
@@ -201,11 +202,23 @@ async def _try_beside(
         await asyncio.to_thread(check_not_back, before, version)
     private = before.private if asked.private is None else asked.private
     check_private(version, private, before.version_name if asked.private is None else "")
-    spec = await hosting.change(name, lambda now: with_candidate(now, version, way, asked.share, asked.steps, private))
+    expected = await _expected_of(before, version)
+
+    def change(now: ServiceSpec) -> ServiceSpec:
+        known = expected if now.digest == before.digest else None
+        return with_candidate(now, version, way, asked.share, asked.steps, private, known)
+
+    spec = await hosting.change(name, change)
     told = split_words(spec.model, tried(spec))
     changed = {"before": before.version_name, "after": told, "why": asked.why, "digest": version.digest}
     await note(asked.model, actor, "deployed", version.name, name, **changed)
     return await hosting.get(name), spec
+
+
+async def _expected_of(served: ServiceSpec, version: ModelVersion) -> Expected | None:
+    from .paired import expected_beside  # numpy: not at the server's start
+
+    return await expected_beside(served, version)
 
 
 async def until_so(spec: ServiceSpec, actor: Actor | None = None) -> ServiceState:

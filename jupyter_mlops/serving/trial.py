@@ -11,7 +11,7 @@ from typing import Literal
 from ..core.base import Seconds, read_record
 from ..core.candidate import Candidate, CandidateState, Comparison
 from ..core.cluster import Problem
-from ..core.compared import LATELY, against, comparisons, decided, harms, unwaited
+from ..core.compared import LATELY, against, comparisons, decided, foretold, harms, unwaited
 from ..core.errors import MlopsError, Unreadable
 from ..core.evidence import ArmEvidence, Evidence, LabelledMetric, LabelPace, labelled_together, together
 from ..core.foresight import Foresight
@@ -227,7 +227,9 @@ class CandidateTrial:
         asked, took = seen.stable.requests + seen.candidate.requests, time.time() - seen.since
         if took > 1:
             self._rate = asked / took if self._before is None else (asked + _MINUTE * self._before) / (took + _MINUTE)
-        self.found = comparisons(self.candidate.way, seen, metric, self._rate, self._foresight)
+        self.found = comparisons(
+            self.candidate.way, seen, metric, self._rate, self._foresight, expected=self.candidate.expected
+        )
         self._left = self._foresight.left(self.found, asked, self._rate)
         if self.harms:
             return "back"
@@ -327,7 +329,7 @@ class CandidateTrial:
 
     def _open(self) -> str:
         if decided(self.found) and self.found:
-            return "; ".join(["decided: no worse", *unwaited(self.found)])
+            return "; ".join(["decided: no worse", *foretold(self.found), *unwaited(self.found)])
         if not self._whole().candidate.requests:
             return "no requests yet"
         needs, seconds = self._left
@@ -340,7 +342,8 @@ class CandidateTrial:
     @property
     def decided_words(self) -> str:
         """What is known where it goes on."""
-        return "; ".join([f"decided: no worse than {self._wanted.version_name}", *unwaited(self.found)])
+        head = f"decided: no worse than {self._wanted.version_name}"
+        return "; ".join([head, *foretold(self.found), *unwaited(self.found)])
 
     def kept(self) -> Evidence | None:
         """What is to be written, where that has changed."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core.candidate import AB, SHADOW, STEPS, Candidate, Way
 from ..core.errors import Conflict, InvalidInput, InvalidSpec
+from ..core.expected import Expected
 from ..core.model import ModelVersion
 from ..core.service import Deployment, ServiceSpec
 from ..core.words import first_of, percent
@@ -28,6 +29,7 @@ def with_candidate(
     share: float | None = None,
     steps: Sequence[float] | None = None,
     private: Sequence[str] | None = None,
+    expected: Expected | None = None,
 ) -> ServiceSpec:
     """Try a version beside the one that serves, in place of one that is tried already.
 
@@ -36,6 +38,7 @@ def with_candidate(
     share : what it gets first; default: a canary's first step, half of the requests of an A/B test, all of a shadow.
     steps : of a canary; default: those of `STEPS` above its share.
     private : its features that are never logged; default: those of the version that serves.
+    expected : of its answers, beside those of the version that serves.
 
     Raises
     ------
@@ -58,6 +61,7 @@ def with_candidate(
         salt=secrets.token_hex(6),
         created=time.time(),
         private=list(spec.private if private is None else private),
+        expected=expected,
     )
     return renewed(spec, candidate=candidate)
 
