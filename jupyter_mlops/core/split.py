@@ -50,6 +50,8 @@ class Split(Record):
     past: CandidateState | None = None
     moves: Annotated[list[Move], first(_MOST_MOVES)] = []
     noted: int = 0
+    #: The candidate answers nobody yet: one replica or another hasn't got it, and would give its callers the other one.
+    waits: bool = False
 
     @classmethod
     def of(cls, spec: ServiceSpec) -> Split:
@@ -85,3 +87,5 @@ class ReplicaReport(Record):
     evidence: Evidence | None = None
     metric: LabelledMetric = LabelledMetric()
     rate: float | None = None
+    #: Whether its candidate waits, as of `Split`.
+    waits: bool = False

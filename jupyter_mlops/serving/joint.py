@@ -58,7 +58,7 @@ class JointTrial:
         self._folder, self._board, self._pod = folder, board, pod
         #: Experiments whose candidate this pod has taken back, whatever the board says.
         self._harmed: set[str] = set()
-        self._followed = ""
+        self._followed: object = None
         self._told: tuple[object, ...] = ()
         self._told_at, self._said, self._pods = 0.0, "", 1
         #: Pods whose reports are too many.
@@ -117,6 +117,7 @@ class JointTrial:
         times = {pod: each.time for pod, each in board.reports.items()}
         self._pods = sum(told > time.time() - _GONE for told in times.values())
         self._too_many = sorted(times, key=lambda pod: times[pod])[:-_MOST_REPORTS]
+        router.hold(board.split.waits)
         if router.trial is not None:
             router.trial.others = [each for pod, each in board.reports.items() if pod != self._pod]
         await self._tell(router)
@@ -150,14 +151,14 @@ class JointTrial:
 
     def _follow(self, split: Split) -> None:
         """Want what it says."""
-        if split.revision == self._followed:
+        if (followed := (split.revision, split.waits)) == self._followed:
             return
         spec = split.within(self._folder.spec())
         if spec.candidate is not None and spec.candidate.salt in self._harmed:
             return  # it is about to be written that it went back
         self._folder.write_split(split)
         self._folder.write_spec(spec)
-        self._followed = split.revision
+        self._followed = followed
 
     async def _tell(self, router: ServiceRouter) -> None:
         """Report what is another, at once, and what was seen, now and then."""

@@ -292,6 +292,12 @@ class ServiceRouter:
         """The version that is tried."""
         return self._traffic.trial
 
+    def hold(self, waits: bool) -> None:
+        """Have the version that is tried answer nobody yet, or, from now on, its share."""
+        trial, stable = self._traffic.trial, self._traffic.stable
+        if trial is not None and stable is not None:
+            trial.wait(waits, stable)
+
     def state(self) -> ServiceState:
         """What it is now."""
         changeover, spec = self._changeover, self._spec

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from ..core.base import Seconds, read_record
-from ..core.candidate import Candidate, CandidateState, Comparison
+from ..core.candidate import Candidate, CandidatePhase, CandidateState, Comparison
 from ..core.cluster import Problem
 from ..core.compared import LATELY, against, comparisons, decided, foretold, harms, unwaited
 from ..core.errors import MlopsError, Unreadable
@@ -75,7 +75,9 @@ class CandidateTrial:
         assert wanted.candidate is not None
         self.candidate, self.arm = wanted.candidate, arm
         self._folder, self._say, self._wanted = folder, say, wanted
-        self.chooses = Chooser(wanted.candidate)
+        #: Whether it answers nobody yet, whatever its share is.
+        self.waits = self._is_to_wait()
+        self._chooses = Chooser(wanted.candidate)
         self.evidence = self._known() or Evidence(salt=wanted.candidate.salt)
         #: What others know of the same experiment, where several routers take part in it: each has both versions.
         self.others: Sequence[ReplicaReport] = ()
@@ -103,8 +105,8 @@ class CandidateTrial:
     def begin(self, stable: Arm) -> None:
         """It is ready beside `stable`."""
         now, kept = time.time(), self.evidence
-        if not kept.since or kept.share != self.candidate.share:
-            self.evidence = kept.next(self.candidate.share, now, self.candidate.turn)
+        if not kept.since or kept.share != self.share:
+            self.evidence = kept.next(self.share, now, self._turn)
         self.arm.hear = lambda told: self._told.append((False, told))
         if self.candidate.way == "shadow":
             self.shadow = Shadow(self.arm, self._both)
@@ -121,16 +123,36 @@ class CandidateTrial:
         """The same experiment with another wish."""
         assert wanted.candidate is not None
         before, self.candidate, self._wanted = self.candidate, wanted.candidate, wanted
-        self.chooses = Chooser(wanted.candidate)
+        self._chooses = Chooser(wanted.candidate)
         self.moving = False
         self.keeper.follow(spec_of(wanted, wanted.candidate))
         if self.candidate.share != before.share:
             self._renew(stable)
 
+    @property
+    def share(self) -> float:
+        """The part of the requests that it gets."""
+        return 0.0 if self.waits else self.candidate.share
+
+    @property
+    def _turn(self) -> int:
+        # While one pod waits and another doesn't any more, what they see isn't compared.
+        return 0 if self.waits else self.candidate.turn
+
+    def chooses(self, key: str) -> bool:
+        """Whether a request of this key is its."""
+        return not self.waits and self._chooses(key)
+
+    def wait(self, waits: bool, stable: Arm) -> None:
+        """Have it answer nobody yet, or, from now on, its share."""
+        if waits != self.waits:
+            self.waits = waits
+            self._renew(stable)
+
     def _renew(self, stable: Arm) -> None:
         """Compare what is answered from now on."""
         self._foresight, self._before = Foresight(), self._rate
-        self.evidence = self.evidence.next(self.candidate.share, time.time(), self.candidate.turn)
+        self.evidence = self.evidence.next(self.share, time.time(), self._turn)
         self._told.clear()
         if self.shadow is not None:
             self.shadow.agreement = self.evidence.agreement
@@ -233,9 +255,9 @@ class CandidateTrial:
         self._left = self._foresight.left(self.found, asked, self._rate)
         if self.harms:
             return "back"
-        waits = self.candidate.paused or self.moving or time.monotonic() < self._rests
+        stays = self.waits or self.candidate.paused or self.moving or time.monotonic() < self._rests
         ready = stable.ready and self.arm.ready and self._labels_read
-        if self.candidate.way == "canary" and not waits and ready and decided(self.found):
+        if self.candidate.way == "canary" and not stays and ready and decided(self.found):
             return "on"
         if self.evidence.candidate.requests >= _RENEWED:
             self._renew(stable)
@@ -253,7 +275,7 @@ class CandidateTrial:
     def report(self) -> ReplicaReport:
         """What others are to know of it."""
         told = {"evidence": self.evidence.model_copy(deep=True), "metric": self._metric, "rate": self._lately.rate}
-        return ReplicaReport(time=time.time(), candidate=self.state(), **told)
+        return ReplicaReport(time=time.time(), candidate=self.state(), waits=self.waits, **told)
 
     @property
     def harms(self) -> list[Comparison]:
@@ -287,8 +309,8 @@ class CandidateTrial:
         return CandidateState(
             version=candidate.version,
             way=candidate.way,
-            phase="won" if self.moving and self.next_share is None else "paused" if candidate.paused else "trying",
-            share=candidate.share,
+            phase=self._phase(),
+            share=self.share,
             paused=candidate.paused,
             steps=candidate.steps,
             since=seen.since,
@@ -300,6 +322,13 @@ class CandidateTrial:
             verdicts=self.found,
             problem=None if fault is None else Problem.of(fault),
         )
+
+    def _phase(self) -> CandidatePhase:
+        if self.waits:
+            return "starting"
+        if self.moving and self.next_share is None:
+            return "won"
+        return "paused" if self.candidate.paused else "trying"
 
     def _asked_lately(self) -> float:
         """Requests that it gets in a second, from all that take part and were heard lately."""
@@ -317,6 +346,8 @@ class CandidateTrial:
         head = f"{_WAYS[self.candidate.way]} {percent(self.candidate.share)}"
         if not self.arm.ready:
             return f"{head}: not ready"
+        if self.waits:
+            return f"{head}: waits for all pods"
         if self.moving:
             return f"{head}: decided, and goes on"
         if self.candidate.way == "shadow":
@@ -364,6 +395,15 @@ class CandidateTrial:
             baseline = None
         bins = Bins(name="") if baseline is None or baseline.answers is None else baseline.answers
         return bins.model_copy(update={"name": self.evidence.mark, "missing": 0})
+
+    def _is_to_wait(self) -> bool:
+        """Whether others haven't got it yet, as was agreed upon last."""
+        try:
+            agreed = self._folder.split()
+        except Unreadable as fault:
+            self._say(f"what was agreed upon of a candidate can't be read: {fault}")
+            return False
+        return agreed is not None and agreed.waits
 
     def _known(self) -> Evidence | None:
         """What was known of the same experiment before the router was started again."""

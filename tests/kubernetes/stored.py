@@ -19,6 +19,7 @@ from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.split import ReplicaReport
 from jupyter_mlops.home.models import models_dir
 from jupyter_mlops.places import profiles
+from jupyter_mlops.places.kubernetes.tunnel.connections import Connections
 
 from .api import StoringApi
 
@@ -89,6 +90,16 @@ class Controller:
 
 def call(work: Any) -> Any:
     return loop_thread().call(work)
+
+
+def call_there(ask: Any, *arguments: Any) -> Any:
+    """What `ask` is told by the API."""
+    connections = Connections()
+
+    async def there() -> Any:
+        return await ask(await connections.api("", ""), *arguments)
+
+    return call(connections.run(there()))
 
 
 def keep_report(api: StoringApi, board: str, pod: str, **told: Any) -> None:

@@ -54,10 +54,13 @@ class Pod:
         self.board = SplitBoard("churn-board", api.url, account)
         self.joint = JointTrial(self.folder, self.board, name)
         self.trial = SimpleNamespace(others=[], arm=SimpleNamespace(ready=1), report=self.report)
-        self.rate, self.began, self.fails = 1.0, False, 0
+        self.rate, self.began, self.fails, self.waits = 1.0, False, 0, False
 
     def report(self) -> ReplicaReport:
-        return ReplicaReport(time=time.time(), rate=self.rate)
+        return ReplicaReport(time=time.time(), rate=self.rate, waits=self.waits)
+
+    def hold(self, waits: bool) -> None:
+        self.waits = waits
 
     def state(self) -> ServiceState:
         self.fails -= 1
@@ -118,6 +121,27 @@ def test_what_one_decides_all_do_and_the_board_says_who(api_of_ann: StoringApi, 
     run(go())
     assert [(pod.folder.spec().version, pod.folder.spec().previous) for pod in pods] == [(4, 3), (4, 3)]
     assert [move.verb for move in split_of(api_of_ann).moves] == ["went on", "went on"]
+
+
+def test_a_version_waits_until_the_board_says_that_all_have_it(api_of_ann: StoringApi, pods: list[Pod]) -> None:
+    one, other = pods
+
+    async def go() -> None:
+        waits = Split.of(WANTED).model_copy(update={"waits": True})
+        api_of_ann.keep("churn-board", SPLIT, waits.model_dump_json())
+        await one.look(), await other.look()
+        assert [pod.waits for pod in pods] == [True, True]
+        assert await one.decides(lambda spec: with_share(spec, 0.25, False)), "what it is to get, it may be told"
+        await one.look(), await other.look()
+        assert [pod.waits for pod in pods] == [True, True]
+        board = await one.board.read()
+        await one.board.write_split(board.split.model_copy(update={"waits": False}), board.version)
+        await one.look(), await other.look()
+        assert [pod.waits for pod in pods] == [False, False]
+
+    run(go())
+    kept = [pod.folder.split() for pod in pods]
+    assert [each is not None and not each.waits for each in kept] == [True, True], "so it begins again"
 
 
 def test_of_two_that_go_on_at_once_one_does_and_harm_goes_before_any_share(

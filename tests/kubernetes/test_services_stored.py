@@ -35,7 +35,7 @@ from jupyter_mlops.serving.pod import last_words
 
 from ..serving.conftest import until
 from .api import StoringApi
-from .stored import Controller, Json, api, call, made, uid_of
+from .stored import Controller, Json, api, call, call_there, made, uid_of
 
 __all__ = ["api"]  # a fixture
 
@@ -418,16 +418,6 @@ def test_what_a_pod_says_in_the_end_fits_into_what_kubernetes_keeps() -> None:
 
 async def _says_nothing(*_: Any) -> bool:
     raise mlops.errors.Unavailable("Kubernetes doesn't answer")
-
-
-def call_there(ask: Any, *arguments: Any) -> Any:
-    """What `ask` is told by the API."""
-    connections = Connections()
-
-    async def there() -> Any:
-        return await ask(await connections.api("", ""), *arguments)
-
-    return call(connections.run(there()))
 
 
 def secret_of(pod: Json, volume: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,11 +46,14 @@ if sys.argv[1:] == ["keys"]:
         there.close()
     print(json.dumps({key: sorted(versions) for key, versions in seen.items()}))
     sys.exit()
-heard, lock = collections.Counter(), threading.Lock()
+heard, first, lock = collections.Counter(), {}, threading.Lock()
 def go():
     there = connected()
     for number in range(10**9):
-        if number % 50 == 0 and os.path.exists("/tmp/stop"): return
+        if number % 50 == 0:
+            if os.path.exists("/tmp/stop"): return
+            there.close()  # another pod may answer the next one
+            there = connected()
         for pause in (0.03, 0.1, 1, 5, 20):
             time.sleep(pause)
             try:
@@ -58,12 +62,14 @@ def go():
             except OSError:
                 there.close()
                 there, status, told = connected(), 0, {}
-        with lock: heard[f"{status} {told.get('model_version', '')}"] += 1
+        with lock:
+            heard[f"{status} {told.get('model_version', '')}"] += 1
+            first.setdefault(told.get("model_version", ""), time.time())
 threads = [threading.Thread(target=go) for _ in range(4)]
 for thread in threads: thread.start()
 print("asking", flush=True)
 for thread in threads: thread.join()
-print(json.dumps(heard), flush=True)
+print(json.dumps({"heard": heard, "first": first}), flush=True)
 """
 
 
@@ -107,7 +113,8 @@ def home(namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_version_is_tried_by_all_pods_alike(home: Path, namespace: Namespace) -> None:
     service = mlops.deploy("sign@1", profile="good", replicas=2)
     with _asking(namespace, service) as asking:
-        mlops.deploy("sign@2", ab=0.5)
+        with _pods_without(namespace) as seen:
+            mlops.deploy("sign@2", ab=0.5)
         assert candidate(service).phase == "trying"
         assert per_hour(service) == pytest.approx(2 * 2 * 3600.0 * small(1).cpus)
         until(lambda: all(_hold_two(namespace)))  # those from before answer until they are gone
@@ -133,6 +140,7 @@ def test_a_version_is_tried_by_all_pods_alike(home: Path, namespace: Namespace) 
         service.rollback()
         told = asking.stop()
     assert not [each for each in told if each not in ("200 1", "200 2")], told
+    assert seen and asking.first["2"] > seen[-1], "nobody got it before all pods had it"
     assert [each.verb for each in _trail()][-4:] == ["deployed", "rolled back"] * 2
 
 
@@ -177,6 +185,27 @@ def _hold_two(namespace: Namespace) -> list[bool]:
     return ["jupyter-mlops/trial" in pod["metadata"]["labels"] for pod in pods]
 
 
+@contextmanager
+def _pods_without(namespace: Namespace) -> Iterator[list[float]]:
+    """Moments after which there were pods still that have one version."""
+    seen, over = list[float](), threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.3):
+            now = time.time()
+            pods = namespace.kube.get("pods", namespace.name, "jupyter-mlops/part=replica")
+            if any("jupyter-mlops/trial" not in pod["metadata"]["labels"] for pod in pods):
+                seen.append(now)
+
+    looks = threading.Thread(target=look)
+    looks.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        looks.join()
+
+
 def _trail() -> list[TrailEntry]:
     return list(model_folder("sign").trail())
 
@@ -186,6 +215,8 @@ class _Asking:
 
     def __init__(self, namespace: Namespace) -> None:
         self._kube, self._name = namespace.kube, namespace.name
+        #: When each version answered first, once it is told to stop.
+        self.first: dict[str, float] = {}
 
     def keys(self) -> dict[str, list[str]]:
         """Which versions answer each caller."""
@@ -197,8 +228,9 @@ class _Asking:
         """What it heard: how often each status, and version."""
         self._kube.kubectl("exec", "asking", "-n", self._name, "--", "python", "-c", "open('/tmp/stop', 'w')")
         until(lambda: "{" in self._kube.kubectl("logs", "asking", "-n", self._name))
-        found: dict[str, int] = json.loads(self._kube.kubectl("logs", "asking", "-n", self._name).splitlines()[-1])
-        return found
+        found = json.loads(self._kube.kubectl("logs", "asking", "-n", self._name).splitlines()[-1])
+        self.first, heard = found["first"], dict[str, int](found["heard"])
+        return heard
 
 
 @contextmanager

@@ -15,12 +15,13 @@ from jupyter_mlops.core.errors import StartFailed
 from jupyter_mlops.core.split import Move, Split
 from jupyter_mlops.home.models import model_folder
 from jupyter_mlops.places.kubernetes import names
+from jupyter_mlops.places.kubernetes.services import finder
 from jupyter_mlops.serving import deploy
 from jupyter_mlops.serving.wishes import promoted, with_share
 
 from ..serving.conftest import until
 from .api import StoringApi
-from .stored import Controller, api, call, keep_report, made
+from .stored import Controller, api, call, call_there, keep_report, made
 
 __all__ = ["api"]  # a fixture
 
@@ -60,6 +61,44 @@ def test_a_version_that_is_tried_is_in_every_pod_which_may_change_one_object_and
     assert state.cost is not None and state.cost.per_hour == pytest.approx(2.0)
 
 
+def test_a_version_that_is_tried_answers_once_no_pod_is_left_without_it(api: StoringApi) -> None:
+    service, controller = made(replicas=2), Controller(api)
+    old = controller.pod()
+    controller.counts(2)
+    mlops.deploy("total@2", canary=0.1, wait=False)
+    board = str(api.of("deployments", "total")["spec"]["template"]["spec"]["serviceAccountName"])
+
+    def waits() -> bool:
+        return Split.model_validate_json(api.kept(board, SPLIT)).waits
+
+    def gathered() -> bool:
+        (found,) = call_there(finder.services_listed, {"labelSelector": names.SERVICE})
+        return bool(found.gathered)
+
+    controller.counts(2, readyReplicas=1)
+    assert waits() and not gathered(), "no pod has it"
+    told = {"version": 2, "way": "canary", "phase": "starting", "words": "canary 10 %: waits for all pods"}
+    pod = controller.pod()
+    keep_report(api, board, pod, revision=service.state.wanted, version=1, candidate=told, waits=True)
+    assert not gathered(), "one still answers as before"
+    state = service.state
+    assert (state.revision, state.candidate and state.candidate.words) == ("", told["words"])
+    controller.pod(ready=False)  # there is no room for it, say: it has nobody's requests
+    del api.objects["pods"][old]
+    assert gathered() and waits(), "nobody has looked"
+    until(lambda: service.state and not waits())
+    assert service.state.revision == "", "the pod hasn't heard that"
+    api.objects["pods"].clear()
+    controller.counts(2)
+    for pod in (controller.pod(), controller.pod()):
+        keep_report(api, board, pod, revision=service.state.wanted, version=1, candidate=told)
+    assert service.state.revision == service.state.wanted
+
+    mlops.deploy("total@2", shadow=True, wait=False)
+    board = str(api.of("deployments", "total")["spec"]["template"]["spec"]["serviceAccountName"])
+    assert not waits(), "it answers nobody anyway"
+
+
 def test_what_pods_decide_is_told_once_and_pods_with_one_version_take_their_place(api: StoringApi) -> None:
     service, controller = made(), Controller(api)
     api.objects["pods"] = {}
@@ -68,6 +107,7 @@ def test_what_pods_decide_is_told_once_and_pods_with_one_version_take_their_plac
     board, pod = str(api.of("deployments", "total")["spec"]["template"]["spec"]["serviceAccountName"]), controller.pod()
     seen = {"version": 2, "way": "canary", "phase": "trying", "share": 0.1, "words": "canary 10 %: undecided"}
     keep_report(api, board, pod, revision=service.state.wanted, version=1, candidate=seen)
+    until(lambda: service.state.revision)  # whoever looks lets it answer
     state = service.state
     assert (state.revision, state.version) == (state.wanted, 1)
     assert state.candidate is not None and state.candidate.words == seen["words"]

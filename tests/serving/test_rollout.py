@@ -18,12 +18,15 @@ from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.errors import Conflict, StartFailed
 from jupyter_mlops.core.model import ModelVersion
 from jupyter_mlops.core.service import ServiceSpec
+from jupyter_mlops.core.split import Split
 from jupyter_mlops.core.waiting import end_tasks
 from jupyter_mlops.home.services import ServiceFolder, service_folder
 from jupyter_mlops.serving.changeover import Changeover
 from jupyter_mlops.serving.decisions import FolderDecisions
+from jupyter_mlops.serving.frames import AskedHead
 from jupyter_mlops.serving.rollout import Rollout
 from jupyter_mlops.serving.traffic import Traffic
+from jupyter_mlops.serving.trial import CandidateTrial
 from jupyter_mlops.serving.wishes import promoted, renewed, with_share
 
 from .conftest import PATIENCE
@@ -117,6 +120,33 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServiceFolder:
     found = service_folder("churn").make()
     found.write_spec(WISH)
     return found
+
+
+def test_a_version_that_waits_answers_nobody_and_is_compared_from_when_it_does(folder: ServiceFolder) -> None:
+    folder.write_split(Split.of(WISH).model_copy(update={"waits": True}))
+    stable, tried = Arm(1), Arm(2)
+    trial = CandidateTrial(folder, WISH, tried, print)  # type: ignore[arg-type]  # as above
+    trial.begin(stable)  # type: ignore[arg-type]
+    traffic = Traffic()
+    traffic.stable, traffic.trial = stable, trial  # type: ignore[assignment]
+
+    def versions() -> set[int]:
+        return {traffic.choose(AskedHead(id=str(number))).version for number in range(200)}
+
+    trial.heard(False, True, 0.01)
+    assert versions() == {1} and trial.report().waits
+    state = trial.state()
+    assert (state.phase, state.share, state.words) == ("starting", 0.0, "canary 25 %: waits for all pods")
+    assert trial.look(stable) == "hold"  # type: ignore[arg-type]
+    trial.wait(True, stable)  # type: ignore[arg-type]
+    assert trial.evidence.stable.requests == 1
+    trial.wait(False, stable)  # type: ignore[arg-type]
+    assert versions() == {1, 2} and not trial.report().waits
+    assert (trial.evidence.stable.requests, trial.evidence.share) == (0, 0.25), "they are asked at the same time"
+    state = trial.state()
+    assert (state.phase, state.share, state.words) == ("trying", 0.25, "canary 25 %: no requests yet")
+    folder.write_split(Split.of(WISH))
+    assert not CandidateTrial(folder, WISH, tried, print).waits  # type: ignore[arg-type]
 
 
 @asynccontextmanager

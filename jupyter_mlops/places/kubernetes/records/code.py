@@ -27,7 +27,7 @@ _NOT_IN_CLUSTERS = (
     "places/kubernetes/schedules/",
     *(
         f"core/{name}.py"
-        for name in ("board", "compared", "elsewhere", "foresight", "history", "log_questions", "schema")
+        for name in ("board", "compared", "distributed", "elsewhere", "foresight", "history", "log_questions", "schema")
     ),
     *(f"home/{name}.py" for name in ("elsewhere", "request_copies")),
 )

@@ -26,7 +26,8 @@ async def supply_board(api: Api, ids: ServiceNames, spec: ServiceSpec, owner: Js
     assert spec.candidate is not None
     salt = spec.candidate.salt
     name = ids.board(salt)
-    files: Mapping[str, str | bytes] = {SPLIT: Split.of(spec).model_dump_json()}
+    split = Split.of(spec).model_copy(update={"waits": spec.candidate.way != "shadow"})  # which answers nobody anyway
+    files: Mapping[str, str | bytes] = {SPLIT: split.model_dump_json()}
     if not await post(api, "secrets", "", secret(metadata_of(spec, ids, name, BOARD, owner), files)):
         await change_board(api, name, lambda board: board.split.following(spec))  # the same trial, with other pods
     made = await api.request("GET", api.path("secrets", name))
@@ -34,6 +35,13 @@ async def supply_board(api: Api, ids: ServiceNames, spec: ServiceSpec, owner: Js
     account = account_of(profile_of(spec), ids, salt)
     for kind, body in rights(ids, salt, account, metadata_of(spec, ids, name, BOARD, belongs)).items():
         await post(api, kind, _GROUPS.get(kind, ""), body)
+
+
+async def open_board(api: Api, name: str) -> None:
+    """Have the candidate answer from now on. Raises as `change_board`."""
+    await change_board(
+        api, name, lambda board: board.split.model_copy(update={"waits": False}) if board.split.waits else None
+    )
 
 
 async def change_board(api: Api, name: str, change_it: Callable[[Board], Split | None]) -> Split | None:

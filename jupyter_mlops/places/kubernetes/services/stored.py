@@ -208,6 +208,14 @@ class StoredService:
         enough = len(ready) >= wanted if self.trial is None else whole or self.spec.revision != self.revision
         return enough and all(self._has(pod) for pod in ready)
 
+    @property
+    def gathered(self) -> bool:
+        """Whether a candidate waits, and no pod is left that hasn't got it."""
+        trial = self.trial
+        if trial is None or not trial.waits or self.deployment is None or not self._is_seen:
+            return False
+        return any(map(is_ready, self.living)) and all(trial_of(pod) == trial.salt for pod in self.living)
+
     def _has(self, pod: Json) -> bool:
         """Whether what is wanted is so in a pod that is ready."""
         if salt := trial_of(pod):

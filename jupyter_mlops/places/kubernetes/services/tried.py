@@ -50,6 +50,11 @@ class StoredTrial:
         """Whether it was decided: the pods hold the other version for nothing."""
         return self.split.candidate is None
 
+    @property
+    def waits(self) -> bool:
+        """Whether the candidate is to answer once no pod is left without it."""
+        return self.split.waits and not self.over
+
     def report(self, pod: Json) -> ReplicaReport | None:
         """What a pod told last."""
         return self.board.reports.get(str(pod["metadata"]["name"]))
@@ -57,7 +62,9 @@ class StoredTrial:
     def has(self, pod: Json, revision: str) -> bool:
         """Whether a wish is so in a pod."""
         report = self.report(pod)
-        return report is not None and report.revision == revision and report.problem is None
+        if report is None or report.revision != revision or report.problem is not None:
+            return False
+        return self.over or not (self.waits or report.waits)
 
     def problem(self, pod: Json) -> Problem | None:
         """Why what is wanted now can't be so in a pod, as that told."""

@@ -2,7 +2,8 @@
 others.
 
 What pods have decided by themselves is made good by whoever looks: where a version isn't tried any more, pods with one
-version take the place of those with two, which answer as was decided until then.
+version take the place of those with two, which answer as was decided until then. And whoever sees that no pod is left
+without a version that is to be tried lets it answer: which pods there are they don't know themselves.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from ....core.board import Board
 from ....core.candidate import CandidateState
@@ -20,7 +22,7 @@ from ....core.service import ServiceSpec, ServiceState
 from ....core.split import Move, Split
 from ....home.models import model_folder
 from ..api.client import Answer, Api
-from .boards import change_board
+from .boards import change_board, open_board
 from .making import change_service
 from .objects import check_spec
 from .parcel import Parcels, parcels_of
@@ -144,18 +146,24 @@ class Settling:
         if found.stopped:
             return
         over = found.trial is not None and found.trial.over and found.deployment is not None
-        if not over:  # somebody has seen to it
+        if not over and not found.gathered:  # somebody has seen to it
             self._faults.pop(found.ids.service, None)
-        if not over or uid in self._working or time.monotonic() < self._rests.get(uid, 0.0):
             return
-        task = self._working[uid] = asyncio.get_running_loop().create_task(self._settle(api, found, uid))
+        if uid in self._working or time.monotonic() < self._rests.get(uid, 0.0):
+            return
+        work = self._replace(api, found) if over else _open(api, found)
+        task = self._working[uid] = asyncio.get_running_loop().create_task(self._settle(work, found, uid))
         task.add_done_callback(lambda _: self._working.pop(uid, None))
 
-    async def _settle(self, api: Api, found: StoredService, uid: str) -> None:
-        """Have pods with one version. Who looked first does it."""
+    async def _replace(self, api: Api, found: StoredService) -> None:
+        """Have pods with one version."""
+        await self._leave(found.ids.service)
+        await settle(api, found)
+
+    async def _settle(self, work: Coroutine[Any, Any, None], found: StoredService, uid: str) -> None:
+        """Do it. Who looked first does."""
         try:
-            await self._leave(found.ids.service)
-            await settle(api, found)
+            await work
             self._faults.pop(found.ids.service, None)
         except Exception as error:  # noqa: BLE001 - lists go on, and say it
             if isinstance(error, Answer) and error.status == 409:
@@ -163,7 +171,7 @@ class Settling:
             self._rests[uid] = time.monotonic() + _AGAIN
             told = error.error if isinstance(error, Answer) else error
             if not isinstance(told, MlopsError):
-                told = StartFailed("Pods with one version can't take the place of those with two", repr(error))
+                told = StartFailed("What is decided of a version that is tried can't be made so", repr(error))
             self._faults[found.ids.service] = Problem.of(told)
 
     def told(self, state: ServiceState) -> ServiceState:
@@ -186,6 +194,13 @@ class Settling:
                 if await asyncio.to_thread(model_folder(found.spec.model).numbers):
                     told += [(found.state(), move) for move in await _claim(api, name)]
         return told
+
+
+async def _open(api: Api, found: StoredService) -> None:
+    """Have the version answer that is tried: all pods have it. Raises `Answer`, `MlopsError`."""
+    trial = found.trial
+    assert trial is not None
+    await open_board(api, found.ids.board(trial.salt))
 
 
 async def settle(api: Api, found: StoredService) -> None:
