@@ -12,6 +12,7 @@ import dask
 import distributed
 from tornado.httpserver import HTTPServer
 
+from ..controller import replicas
 from ..controller.dask import RoutingApplication
 from ..controller.guard import guard_scheduler
 
@@ -22,7 +23,9 @@ CALM = {
     "worker": {"profile": {"interval": "250 ms"}, "memory": {"monitor-interval": "250 ms"}},
     "admin": {"tick": {"interval": "1 s"}, "system-monitor": {"interval": "2 s"}},
 }
-dask.config.update_defaults({"distributed": CALM})
+#: Which copies may be dropped.
+_COPIES = {"scheduler": {"active-memory-manager": {"policies": [{"class": f"{replicas.__name__}.ReduceReplicas"}]}}}
+dask.config.update_defaults({"distributed": {**CALM, **_COPIES}})
 
 
 class Scheduler(distributed.Scheduler):

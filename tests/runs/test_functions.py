@@ -466,6 +466,20 @@ def test_a_big_variable_is_one_file_for_all_workers_as_long_as_the_notebook_has_
     until(lambda: gc.collect() >= 0 and not file.exists())
 
 
+def test_the_next_run_with_a_variable_begins_on_all_workers(cluster: mlops.Cluster) -> None:
+    """Dask has a task done where what it needs is, and drops what it thinks to be a copy too many."""
+    big = np.ones(2_000_000)
+    with cluster.client() as client:
+        before = set(client.who_has())
+        assert mlops.map(lambda item: item + int(big[0]), range(2), cluster=cluster).result(LONG) == [1, 2]
+        own = client.scatter({"own": 1}, broadcast=True)
+        client.amm.run_once()
+        until(lambda: len(client.who_has()["own"]) == 1)
+        (variable,) = set(client.who_has()) - before - {"own"}
+        assert len(client.who_has()[variable]) == 2
+        del own
+
+
 def test_a_big_variable_travels_where_no_file_can_be_written(
     cluster: mlops.Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
