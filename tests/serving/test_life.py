@@ -90,7 +90,7 @@ def test_to_go_back_to_the_version_before_takes_less_than_a_second_and_loses_not
 def test_what_is_kept_goes_when_it_is_broken_or_memory_is_needed_and_one_can_go_back_all_the_same(home: Path) -> None:
     versions = [mlops.save_model(fitted(seed), "kept", valid=people(1)) for seed in (0, 7, 3)]
     (versions[2].path / "model.pkl").write_bytes(b"")
-    service = mlops.deploy("kept@1")
+    service = mlops.deploy("kept@1", patience="20 s")  # for which one that stands still is waited for
     try:
         for what in ("killed", "stands still", "another version comes"):
             (first,) = pids(service, 1)["ready"]
