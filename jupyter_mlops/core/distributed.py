@@ -10,7 +10,7 @@ other for chance in which rows were held out.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -66,10 +66,12 @@ def compared_answers(
     foretold = None if expected is None else expected.beside(one)
     if _constant(one, other, alpha, foretold):
         return Comparison(name="constant", state="worse", words=f"all {n:,} answers are the same")
-    distance = _between(one, other, alpha)
+    both = [each[: min(len(one.cells), len(other.cells))] for each in (one.cells, other.cells)]
+    distance = _distance(both[0], m, both[1], n, alpha)
     nearest = distances = [distance]
     if expected is not None and foretold is not None:
-        distances = [distance, _from_foretold(foretold, m, summed(other.cells, expected.ends), n, alpha)]
+        hoped, got = [m * share for share in foretold.shares], summed(other.cells, expected.ends)
+        distances = [distance, _distance(hoped, m, got, n, alpha / 2, foretold.spread)]
         nearest = sorted(distances, key=lambda each: each.psi)
     least, noise = min(n, m), 1 / n + 1 / m
     told.stable, told.candidate, told.state = 0.0, distance.psi, "undecided"
@@ -97,24 +99,25 @@ def _foretold(distances: Sequence[_Distance]) -> str:
     return f"others, as its held-out rows said: PSI {distances[0].psi:.2f}, and {distances[1].psi:.2f} from that"
 
 
-def _between(one: FeatureCounts, other: FeatureCounts, alpha: float) -> _Distance:
-    """How far the candidate's answers are from the stable version's."""
-    m, n = one.known, other.known
-    both = [each[: min(len(one.cells), len(other.cells))] for each in (one.cells, other.cells)]
-    ends = ends_of([a + b for a, b in zip(*both, strict=True)], _GROUPS)
-    pairs = list(zip(summed(both[0], ends), summed(both[1], ends), strict=True))
-    found = [_differ(a, m, b, n, alpha / len(pairs), 0.0) for a, b in pairs]
-    return _Distance(_stability(pairs, m, n), any(found), len(pairs))
+def _distance(
+    one: Sequence[float],
+    m: int,
+    other: Sequence[float],
+    n: int,
+    alpha: float,
+    spread: Callable[[Iterable[int]], float] = lambda cells: 0.0,
+) -> _Distance:
+    """How far `n` answers are from `m` others, by where they are.
 
-
-def _from_foretold(foretold: Foretold, m: int, got: Sequence[float], n: int, alpha: float) -> _Distance:
-    """How far the candidate's `n` answers are from what is expected beside `m` of the stable version."""
-    hoped = [m * share for share in foretold.shares]
-    ends = ends_of([a + b for a, b in zip(hoped, got, strict=True)], _GROUPS)
-    pairs = list(zip(summed(hoped, ends), summed(got, ends), strict=True))
-    part = alpha / len(pairs) / 2
-    sure, groups = NormalDist().inv_cdf(1 - part / 2), [range(b, e) for b, e in zip([0, *ends], ends, strict=False)]
-    spreads = [sure * foretold.spread(each) for each in groups]
+    Parameters
+    ----------
+    spread : how uncertain the share of the latter in some cells is: a standard deviation.
+    """
+    ends = ends_of([a + b for a, b in zip(one, other, strict=True)], _GROUPS)
+    pairs = list(zip(summed(one, ends), summed(other, ends), strict=True))
+    part = alpha / len(pairs)
+    sure = -NormalDist().inv_cdf(part / 2)
+    spreads = [sure * spread(range(begin, end)) for begin, end in zip([0, *ends], ends, strict=False)]
     found = [_differ(a, m, b, n, part, spread) for (a, b), spread in zip(pairs, spreads, strict=True)]
     return _Distance(_stability(pairs, m, n), any(found), len(pairs))
 
