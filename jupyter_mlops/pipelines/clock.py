@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from .. import home
 from ..core.base import Seconds
 from ..core.errors import InvalidSpec, MlopsError, Unavailable
 from ..core.schedule import Schedule
+from ..home.detached import reap, start_detached
 from ..home.schedules import clock, clock_log, log_of, note_schedule, read_schedules
 from . import alarms
 from .child import INTERRUPTED, PipelineProcess
@@ -45,15 +45,7 @@ def ensure_clock() -> None:
 
 def _start() -> None:
     with os.fdopen(_new(clock_log()), "wb") as target:
-        process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.DEVNULL,
-            stdout=target,
-            stderr=target,
-            cwd=home.home(),
-            start_new_session=True,
-        )
-    threading.Thread(target=process.wait, name="wait-clock", daemon=True).start()  # leaves no zombie
+        reap(start_detached(__name__, folder=home.home(), log=target), "clock")
 
 
 def _is_needed() -> bool:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
-import threading
 import time
 
 from .. import home
@@ -16,6 +13,7 @@ from ..core.retraining import Retraining
 from ..core.service import ServiceSpec, ServiceState
 from ..core.trail import Actor
 from ..home.acting import here
+from ..home.detached import reap, start_detached
 from ..home.models import model_folder
 from ..home.retraining import retraining_folder
 from ..home.services import service_folder
@@ -95,15 +93,10 @@ def _start(begun: Retraining) -> None:
     handle = folder.begin(begun)
     try:
         with folder.open_log() as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", _PROGRAM, begun.service, str(handle)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder.path,  # not the user's folder: its modules would hide those of the same name
-                env={**os.environ, "JUPYTER_MLOPS_HOME": str(home.home())},
-                start_new_session=True,
-                pass_fds=[handle],
+            environment = {**os.environ, "JUPYTER_MLOPS_HOME": str(home.home())}
+            words, files = [begun.service, str(handle)], [handle]
+            process = start_detached(
+                _PROGRAM, *words, folder=folder.path, log=log, environment=environment, files=files
             )
     except OSError as error:
         failed = Problem(what="The process that retrains couldn't be started", why=str(error))
@@ -111,4 +104,4 @@ def _start(begun: Retraining) -> None:
         raise Conflict(failed.what, failed.why, "") from error
     finally:
         os.close(handle)
-    threading.Thread(target=process.wait, name=f"wait-{begun.service}", daemon=True).start()  # leaves no zombie
+    reap(process, begun.service)

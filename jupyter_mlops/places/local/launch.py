@@ -12,6 +12,7 @@ from ... import home
 from ...agent import forking, surroundings
 from ...core.cluster import ClusterSpec
 from ...core.errors import MlopsError, StartFailed
+from ...home.detached import reap, start_detached
 from . import processes
 from .folder import Folder
 from .tls import make_keys
@@ -48,7 +49,7 @@ def launch(folder: Folder, spec: ClusterSpec) -> None:
     finally:
         with contextlib.suppress(OSError):
             process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
-    processes.reap(process, folder.name)
+    reap(process, folder.name)
 
 
 def _popen(folder: Folder, spec: ClusterSpec, mark: str) -> subprocess.Popen[bytes]:
@@ -63,7 +64,7 @@ def _popen(folder: Folder, spec: ClusterSpec, mark: str) -> subprocess.Popen[byt
     }
     log = os.open(folder.log_file(None), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        return processes.start_detached(
+        return start_detached(
             f"{__package__}.scheduler",
             str(folder.path),
             folder=folder.path,

@@ -8,11 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,38 +23,6 @@ class Process:
 
     pid: int
     birth: str
-
-
-def start_detached(
-    module: str,
-    *words: str,
-    folder: Path,
-    log: int,
-    environment: Mapping[str, str] | None = None,
-    stdin: int = subprocess.DEVNULL,
-) -> subprocess.Popen[bytes]:
-    """Run a module as a program that outlives this process. Raises OSError.
-
-    Parameters
-    ----------
-    folder : where it is. Not the user's folder: its modules would hide those of the same name.
-    log : the file that it prints to.
-    environment : default: this process's.
-    """
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *words],
-        stdin=stdin,
-        stdout=log,
-        stderr=log,
-        cwd=folder,
-        env=environment,
-        start_new_session=True,
-    )
-
-
-def reap(process: subprocess.Popen[bytes], name: str) -> None:
-    """Have a program leave no zombie when it ends before this process."""
-    threading.Thread(target=process.wait, name=f"wait-{name}", daemon=True).start()
 
 
 def look(pid: int) -> Process | None:

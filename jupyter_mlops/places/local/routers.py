@@ -15,6 +15,7 @@ from ...agent import forking
 from ...core.base import Seconds
 from ...core.errors import StartFailed, Unreadable
 from ...core.formats import FORMAT
+from ...home.detached import reap, start_detached
 from ...home.services import ServiceFolder
 from . import processes
 from .processes import Process
@@ -67,13 +68,11 @@ def launch(folder: ServiceFolder) -> None:
     }
     try:
         with folder.open_log("router") as log:
-            process = processes.start_detached(
-                _PROGRAM, str(folder.path), folder=folder.path, log=log.fileno(), environment=environment
-            )
+            process = start_detached(_PROGRAM, str(folder.path), folder=folder.path, log=log, environment=environment)
     except OSError as error:
         raise StartFailed("The service could not be started", str(error)) from error
     _write_record(folder, replace(record, process=processes.look(process.pid)))
-    processes.reap(process, folder.name)
+    reap(process, folder.name)
 
 
 def record_of(folder: ServiceFolder) -> RouterRecord:
