@@ -117,7 +117,7 @@ def test_a_version_is_tried_by_all_pods_alike(home: Path, namespace: Namespace) 
             mlops.deploy("sign@2", ab=0.5)
         assert candidate(service).phase == "trying"
         assert per_hour(service) == pytest.approx(2 * 2 * 3600.0 * small(1).cpus)
-        until(lambda: all(_hold_two(namespace)))  # those from before answer until they are gone
+        until(lambda: mlops.services() and all(_hold_two(namespace)))  # those from before answer until they are gone
         first = asking.keys()
         assert set(map(len, first.values())) == {1}, f"a caller gets one version, whichever pod it comes to: {first}"
         assert {version for (version,) in first.values()} == {"1", "2"}
@@ -154,7 +154,7 @@ def test_a_canary_goes_on_or_back_by_itself(home: Path, namespace: Namespace) ->
         mlops.deploy("sign@2", canary=0.5, steps=[0.5])
         until(lambda: service.state.version == 2)
         assert service.state.previous == 1
-        until(lambda: not any(_hold_two(namespace)))
+        until(lambda: mlops.services() and not any(_hold_two(namespace)))
         assert per_hour(service) == pytest.approx(3600.0 * small(1).cpus)
         told = asking.stop()
     assert not [each for each in told if not each.startswith("200")], told
@@ -179,10 +179,10 @@ def _ready(service: mlops.Service) -> list[str]:
 
 
 def _hold_two(namespace: Namespace) -> list[bool]:
-    """Whether each pod has two versions."""
-    mlops.services()
+    """Whether each pod that runs has two versions. One whose program has ended stays listed for a moment."""
     pods = namespace.kube.get("pods", namespace.name, "jupyter-mlops/part=replica")
-    return ["jupyter-mlops/trial" in pod["metadata"]["labels"] for pod in pods]
+    running = [pod for pod in pods if pod["status"].get("phase") not in ("Succeeded", "Failed")]
+    return ["jupyter-mlops/trial" in pod["metadata"]["labels"] for pod in running]
 
 
 @contextmanager
@@ -193,8 +193,7 @@ def _pods_without(namespace: Namespace) -> Iterator[list[float]]:
     def look() -> None:
         while not over.wait(0.3):
             now = time.time()
-            pods = namespace.kube.get("pods", namespace.name, "jupyter-mlops/part=replica")
-            if any("jupyter-mlops/trial" not in pod["metadata"]["labels"] for pod in pods):
+            if not all(_hold_two(namespace)):
                 seen.append(now)
 
     looks = threading.Thread(target=look)
