@@ -43,7 +43,7 @@ async def _list(asked: Namespace) -> None:
     else:
         _say("No account. Give yourself one with: jupyter mlops account set AMOUNT")
     for problem in problems:
-        note(f"{problem.what}{': ' if problem.why else ''}{problem.why}")
+        note(problem.words)
 
 
 def _table(accounts: list[PlacedAccount], now: float) -> str:

@@ -14,7 +14,6 @@ from ..client.words import cost_so_far
 from ..core.base import read_input
 from ..core.callers import ServiceCallers
 from ..core.candidate import SplitChange
-from ..core.cluster import Problem
 from ..core.errors import Conflict, InvalidInput
 from ..core.label import words_of
 from ..core.service import ServiceState
@@ -59,7 +58,7 @@ async def services(asked: Namespace) -> None:
         states = [state for state in await list_services() if asked.all or state.phase != "stopped"]
         if asked.json:
             return as_json(states)
-        missing = [f"! {_sentences(problem)}" for problem in silences()]
+        missing = [f"! {sentences(problem.words, problem.todo)}" for problem in silences()]
         return _say("\n".join([_listed(states), *missing]))
     if not asked.name:
         raise InvalidInput(f"`services {asked.what}` needs a name", "", "See: jupyter mlops services")
@@ -185,13 +184,9 @@ def _listed(states: Sequence[ServiceState]) -> str:
 
 def _problems(state: ServiceState) -> list[str]:
     found = [each for each in (state.problem, state.alarm, state.unkept) if each is not None]
-    told = [f"! {state.name}: {_sentences(each)}" for each in found]
+    told = [f"! {state.name}: {sentences(each.words, each.todo)}" for each in found]
     said = [*([] if state.retraining is None else [state.retraining.words]), *([state.hint] if state.hint else [])]
     return told + [f"{state.name}: {words}" for words in said]
-
-
-def _sentences(problem: Problem) -> str:
-    return sentences(f"{problem.what}: {problem.why}" if problem.why else problem.what, problem.todo)
 
 
 def _shown(state: ServiceState, callers: ServiceCallers) -> str:

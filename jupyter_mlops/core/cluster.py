@@ -52,6 +52,11 @@ class Problem(Record):
         """`error` as a part of a state."""
         return cls(what=error.what, why=error.why, todo=error.todo)
 
+    @property
+    def words(self) -> str:
+        """What is wrong and why, without what to do."""
+        return f"{self.what}: {self.why}" if self.why else self.what
+
 
 class ClusterSpec(Record):
     """What a user asked for; written once, when the cluster is made."""

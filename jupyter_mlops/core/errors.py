@@ -66,9 +66,14 @@ class MlopsError(Exception):
         self.what, self.why, self.todo = (harmless(text, MOST_SAID) for text in (what, why, todo))
         super().__init__(self.what, self.why, self.todo)
 
+    @property
+    def words(self) -> str:
+        """What happened and why, without what to do."""
+        return f"{self.what}: {self.why}" if self.why else self.what
+
     def __str__(self) -> str:
-        sentence = f"{self.what}: {self.why}" if self.why else self.what
-        sentence = sentence if sentence.endswith((".", "!", "?")) else sentence + "."
+        words = self.words
+        sentence = words if words.endswith((".", "!", "?")) else words + "."
         return f"{sentence} {self.todo}" if self.todo else sentence
 
 

@@ -169,7 +169,7 @@ class Ladder(Record):
     def dips(self) -> list[str]:
         """Where each worker did less than before, why, and what to do about it: a sentence each."""
         problems = [rung.problem for rung in self.rungs if rung.problem is not None]
-        return [f"{problem.what}: {problem.why}. {problem.todo}" for problem in problems]
+        return [f"{problem.words}. {problem.todo}" for problem in problems]
 
     def _in_words(self, choice: Choice, same: str = "") -> str:
         """ "8 workers (balanced): about 7 min, $0.40"; `same` are all aims that it is good for."""

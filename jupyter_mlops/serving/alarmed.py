@@ -74,7 +74,7 @@ async def _look(watch: AlarmWatch) -> bool:
         traceback.print_exc()
         problem = Problem(what=f"{watch.service} couldn't be looked at", why=f"{type(error).__name__}: {error}")
     if problem is not None and problem != watch.problem:
-        _say(watch.service, f"{problem.what}: {problem.why}" if problem.why else problem.what)
+        _say(watch.service, problem.words)
     await asyncio.to_thread(note_look, watch.service, began, problem)
     return due
 

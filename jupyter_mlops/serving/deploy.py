@@ -271,8 +271,7 @@ async def _failed(hosting: Hosting, state: ServiceState, spec: ServiceSpec, acto
             await hosting.forget(spec.name)
     meant = _meant(spec)
     told = {"before": meant, "after": goes_on, "digest": spec.digest}
-    why = f"{problem.what}: {problem.why}" if problem.why else problem.what
-    await note(spec.model, actor, "failed", meant, spec.name, why=why, **told)
+    await note(spec.model, actor, "failed", meant, spec.name, why=problem.words, **told)
     todo = f"{problem.todo} {goes_on} serves on.".strip() if goes_on else problem.todo
     return StartFailed(problem.what, problem.why, todo)
 

@@ -60,7 +60,7 @@ class Hindsight:
             why=f"{against(told)}, where both answered at the same time, as labels say that have come since",
             todo=f"svc.rollback() has {before.name} serve again.",
         )
-        self._tell(f"{alarm.what}: {alarm.why}")
+        self._tell(alarm.words)
         return alarm
 
     def _tell(self, words: str) -> None:

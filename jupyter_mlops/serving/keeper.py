@@ -133,9 +133,7 @@ class RequestKeeper:
         self._seen, self._again = seen, time.monotonic() + _REST * (time.thread_time() - began)
         after = worse_alarm(self._spec.name, told)
         if after != self.alarm:
-            self._say(
-                f"{after.what}: {after.why}" if after is not None else "what it answers is as good as it was again"
-            )
+            self._say(after.words if after is not None else "what it answers is as good as it was again")
         self.alarm = after
 
     def _complain(self, words: str) -> None:

@@ -139,4 +139,4 @@ def _row(drift: FeatureDrift) -> tuple[str, ...]:
 
 
 def _sentence(problem: Problem) -> str:
-    return sentences(f"{problem.what}: {problem.why}" if problem.why else problem.what, problem.todo)
+    return sentences(problem.words, problem.todo)

@@ -59,18 +59,13 @@ def unseen_words(state: ServiceState) -> str:
     watch = alarm_watch(state.name)
     if watch is None or watch.place != state.place or watch.problem is None:
         return ""
-    return f"no alarm can retrain it since {moment(watch.since, time.time())}: {_why(watch.problem)}"
-
-
-def _why(problem: Problem | None) -> str:
-    """In a line; nothing where there is none."""
-    return "" if problem is None else f"{problem.what}: {problem.why}" if problem.why else problem.what
+    return f"no alarm can retrain it since {moment(watch.since, time.time())}: {watch.problem.words}"
 
 
 def retraining_words(retraining: Retraining, now: Time) -> str:
     """How it is, in a line: "retraining since 14:05: step train"; "retrained: churn@5 is a canary"."""
     version, problem = retraining.version_name, retraining.problem
-    why = _why(problem)
+    why = "" if problem is None else problem.words
     when = moment(retraining.ended or retraining.began, now)
     step = f": step {retraining.step}" if retraining.step else ""
     if retraining.phase == "running":

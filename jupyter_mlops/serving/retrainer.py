@@ -91,7 +91,7 @@ class _Job:
 
     def end(self, phase: str, problem: Problem | None) -> None:
         """Note what became of it, in the trail as well where that is no deed of its own."""
-        told = "" if problem is None else f"{problem.what}: {problem.why}" if problem.why else problem.what
+        told = "" if problem is None else problem.words
         tell(f"{phase}: {told}" if told else phase)
         if phase in ("failed", "cancelled"):
             served = f"{self.state.model}@{self.state.served}"

@@ -134,7 +134,7 @@ class Rollout:
         past = trial.gone_back(problem)
         self._router.past, self._traffic.trial = past, None
         self._router.changed()
-        self._say(f"{problem.what}: {problem.why}")
+        self._say(problem.words)
         self._router.leave(trial)
         task = asyncio.get_running_loop().create_task(self._write_back(trial, seen, past))
         self._tasks.add(task)

@@ -183,7 +183,7 @@ class Watcher:
         self._watch.open = Window(version=window.version, digest=window.digest, since=window.until, until=window.until)
         self._alarm = after = alarm_of(self._name, self._watch.alerts)
         if after != before:
-            self._say(f"{after.what}: {after.why}" if after is not None else "what it is asked is as it was again")
+            self._say(after.words if after is not None else "what it is asked is as it was again")
 
     def _before(self, spec: ServiceSpec) -> ServiceWatch | None:
         """What was kept of the same version."""

@@ -226,6 +226,4 @@ def _not_ready(entry: StoredCluster, timeout: float) -> MlopsError:
     if problem is None:
         why = f"its scheduler did not start within {timeout:.0f} s"
         return ClusterUnreachable(f"Cluster {entry.spec.name!r} isn't ready", why, "Wait a little, and try again.")
-    return StartFailed(
-        f"Cluster {entry.spec.name!r} doesn't start", f"{problem.what}: {problem.why}".rstrip(": "), problem.todo
-    )
+    return StartFailed(f"Cluster {entry.spec.name!r} doesn't start", problem.words, problem.todo)

@@ -125,9 +125,7 @@ class LocalBackend(Backend):
             record = entry.record
             if record is None or not entry.here:
                 problem = _away(entry)
-                raise ClusterUnreachable(
-                    f"Cluster {name!r} can't be reached", f"{problem.what}: {problem.why}", problem.todo
-                )
+                raise ClusterUnreachable(f"Cluster {name!r} can't be reached", problem.words, problem.todo)
             if record.phase == "running":
                 return Address(record.address, security(entry.folder.path, CLIENT))
             if time.monotonic() > deadline:
@@ -253,9 +251,7 @@ def _end_on_paper(entry: Entry, cause: EndCause, why: str) -> None:
     folder = entry.folder
     if entry.life == "alive" or not store.is_silent(folder):
         problem = _away(entry)
-        raise ClusterUnreachable(
-            f"Cluster {folder.name!r} can't be stopped from here", f"{problem.what}: {problem.why}", problem.todo
-        )
+        raise ClusterUnreachable(f"Cluster {folder.name!r} can't be stopped from here", problem.words, problem.todo)
     store.settle(folder, cause, why or "it gave no sign of life any more", folder.heartbeat())
 
 

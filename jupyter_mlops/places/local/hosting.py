@@ -233,9 +233,7 @@ def _port_before(folder: ServiceFolder) -> int | None:
 
 def _closed(state: ServiceState) -> Unavailable:
     problem = state.problem or Problem(what=f"The service {state.name!r} is {state.phase}", todo="Try again.")
-    return Unavailable(
-        f"The service {state.name!r} can't be changed now", f"{problem.what}: {problem.why}", problem.todo
-    )
+    return Unavailable(f"The service {state.name!r} can't be changed now", problem.words, problem.todo)
 
 
 def _state(folder: ServiceFolder) -> ServiceState:

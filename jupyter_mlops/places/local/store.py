@@ -269,7 +269,7 @@ def _set_aside(path: Path) -> None:
     if found is not None and (found.life == "alive" or not found.ended or fault is not None):
         raise NameTaken(
             f"There is a cluster named {path.name!r} already",
-            f"{fault.what}: {fault.why}" if fault is not None else "",
+            fault.words if fault is not None else "",
             "Choose another name, or forget it." if found.ended else "Use it, stop it first, or choose another name.",
         )
     number = 1

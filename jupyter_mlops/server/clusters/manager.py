@@ -272,7 +272,7 @@ def _may(state: ClusterState, verb: str) -> None:
         todo = f"Run `helm uninstall {state.name}`." if state.maker == "helm" else f"Use {state.maker} for that."
         raise Refused(what, f"it was made with {state.maker}", todo)
     if state.problem is not None:
-        raise ClusterUnreachable(what, f"{state.problem.what}: {state.problem.why}", state.problem.todo)
+        raise ClusterUnreachable(what, state.problem.words, state.problem.todo)
     raise Conflict(what, f"it is {state.phase}", "Look at it again in a moment.")
 
 

@@ -154,7 +154,7 @@ class ClusterWatcher:
             return
         silent = listing.silent[0]
         if place not in self._silent:
-            self._log.warning("jupyter-mlops: %s: %s", silent.problem.what, silent.problem.why)
+            self._log.warning("jupyter-mlops: %s", silent.problem.words)
         self._silent[place] = silent
 
     async def _listed(self, place: str, listing: Listing) -> None:

@@ -157,5 +157,5 @@ def _timed(plan: ScorePlan, frame: Any) -> Any:
 def _message(error: InvalidInput) -> str:
     """What is wrong with a row, whichever it is."""
     own = error.what == "The model can't answer the rows"
-    text = error.why if own else f"{error.what}: {error.why}" if error.why else error.what
+    text = error.why if own else error.words
     return _IN_ROW.sub(": ", text).rstrip(": ")[:_LONGEST]

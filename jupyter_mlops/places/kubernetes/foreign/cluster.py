@@ -149,7 +149,7 @@ class ForeignCluster:
                     problem = state_of(found, self.rates).problem
                     if problem is None:
                         raise
-                    raise ClusterUnreachable(silent.what, f"{problem.what}: {problem.why}", problem.todo) from silent
+                    raise ClusterUnreachable(silent.what, problem.words, problem.todo) from silent
             await asyncio.sleep(_LOOK)
             found = await look_again(self.api, found, await pods_of(self.api, found)) or found
 

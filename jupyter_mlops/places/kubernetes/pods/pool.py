@@ -237,8 +237,7 @@ class KubernetesPool:
         if problem is None:
             self.problem = None
             return
-        why = f"{problem.what}: {problem.why}" if problem.why else problem.what
-        self.problem = Problem(what=BLIND, why=why, todo=f"{problem.todo} {GOES_ON}".strip())
+        self.problem = Problem(what=BLIND, why=problem.words, todo=f"{problem.todo} {GOES_ON}".strip())
 
     def _notify_once(self, notice: Notice) -> None:
         """Notify the controller, unless it would be the same notice again."""

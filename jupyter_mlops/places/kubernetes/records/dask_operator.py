@@ -29,7 +29,7 @@ async def sentences(api: Api) -> list[str]:
     spec = ClusterSpec(name="jupyter-mlops-check", owner="check", profile=profile, created=0)
     refusal = await daskcluster.try_out(api, spec, ObjectNames(spec.name, api.namespace))
     if refusal is not None:
-        return [f"{_PLAIN}. {refusal.what}: {refusal.why}"]
+        return [f"{_PLAIN}. {refusal.words}"]
     said = "Clusters are DaskClusters, too, if the dask-kubernetes operator reacts when one is started."
     stuck = await _stuck(api)
     return [said, _about_kopf(stuck)] if stuck else [said]

@@ -132,8 +132,7 @@ class StoredSchedule:
         if failed.get("reason") == "DeadlineExceeded":
             return f"it ran longer than {job['spec'].get('activeDeadlineSeconds', 0):.0f} s, and was ended"
         for pod in self.pods_of(job):
-            problem = death(pod)
-            return f"{problem.what}: {problem.why}".rstrip(": ")
+            return death(pod).words
         return sentence(failed.get("message")) or "Kubernetes doesn't say why"
 
 

@@ -36,7 +36,7 @@ def again(own: Json, others: Sequence[Json], events: Sequence[Json], logs: Seque
         cause = death(gone, Facts(events=[each for each in before if _about(each) == _about(before[-1])]), deleted=True)
     else:
         return Problem(what=AGAIN, why=f"{whose(own)}'s earlier pod is gone, and nothing tells why")
-    return Problem(what=AGAIN, why=f"{cause.what}: {cause.why}".rstrip(": "), todo=cause.todo)
+    return Problem(what=AGAIN, why=cause.words, todo=cause.todo)
 
 
 def _about(event: Json) -> str:

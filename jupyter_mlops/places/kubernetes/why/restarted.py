@@ -21,5 +21,5 @@ def restarted(pod: Json, what: str, facts: Facts | None = None, since: Time = 0.
         ended = (last.get("terminated") or {}).get("finishedAt")
         if ended and moment(ended) > since:
             why = death({**pod, "status": {"containerStatuses": [{**status, "state": last}]}}, facts)
-            return Problem(what=what, why=f"{why.what}: {why.why}".rstrip(": "), todo=why.todo)
+            return Problem(what=what, why=why.words, todo=why.todo)
     return None
