@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import NamedTuple
 from zipfile import BadZipFile
 
 from ..core.answer import ProcessAnswer, refusal_as
@@ -64,30 +65,47 @@ async def expected_beside(served: ServiceSpec, version: ModelVersion) -> Expecte
         return None  # it is compared with the version that serves, as if it were to answer alike
 
 
-def _looked_up(asked: PairAsked) -> tuple[Expected | None, bool]:
-    """What is expected, as far as no model has to be asked; and whether one is to be."""
+class _Pair(NamedTuple):
+    """Two versions of a model, and what was kept of them."""
+
+    folder: ModelFolder
+    stable: ModelVersion
+    #: By what answers differ, and the digest of the candidate's held-out rows with what it answered to them.
+    bins: Bins
+    own: tuple[str, Array]
+
+
+def _pair(asked: PairAsked) -> _Pair | None:
+    """The pair; None where nothing can be expected of it."""
     folder = model_folder(asked.model)
     stable, candidate = folder.version(asked.stable).record(), folder.version(asked.candidate).record()
     bins, own = _bins(folder, stable), _kept(folder, candidate)
     if stable.digest != asked.digest or bins is None or own is None:
+        return None
+    return _Pair(folder, stable, bins, own)
+
+
+def _looked_up(asked: PairAsked) -> tuple[Expected | None, bool]:
+    """What is expected, as far as no model has to be asked; and whether one is to be."""
+    pair = _pair(asked)
+    if pair is None:
         return None, False
-    kept = _kept(folder, stable)
-    if kept is None or kept[0] != own[0]:
-        return None, (folder.version(candidate.number).path / ROWS).exists()
-    return _expected(bins, kept[1], own[1], None), False
+    kept = _kept(pair.folder, pair.stable)
+    if kept is None or kept[0] != pair.own[0]:
+        return None, (pair.folder.version(asked.candidate).path / ROWS).exists()
+    return _expected(pair.bins, kept[1], pair.own[1], None), False
 
 
 def _asked(asked: PairAsked) -> Expected | None:
     """What is expected, by what the version that serves answers now to the other one's held-out rows."""
-    folder = model_folder(asked.model)
-    stable, candidate = folder.version(asked.stable).record(), folder.version(asked.candidate).record()
-    bins, own, kept = _bins(folder, stable), _kept(folder, candidate), folder.version(candidate.number).read(ROWS)
-    if stable.digest != asked.digest or bins is None or own is None or kept is None:
+    pair = _pair(asked)
+    kept = None if pair is None else pair.folder.version(asked.candidate).read(ROWS)
+    if pair is None or kept is None:
         return None
-    rows, model = rows_from(kept), load(folder, stable, quiet=True)
+    rows, model = rows_from(kept), load(pair.folder, pair.stable, quiet=True)
     chosen = sample_of(len(rows), _ROWS, SEED)
     rows = rows if chosen is None else rows.take(chosen)
-    return _expected(bins, ask(FLAVORS[stable.flavor], model, rows), own[1], chosen)
+    return _expected(pair.bins, ask(FLAVORS[pair.stable.flavor], model, rows), pair.own[1], chosen)
 
 
 def _bins(folder: ModelFolder, version: ModelVersion) -> Bins | None:
