@@ -99,6 +99,27 @@ def test_a_version_that_is_tried_answers_once_no_pod_is_left_without_it(api: Sto
     assert not waits(), "it answers nobody anyway"
 
 
+def test_one_pod_says_how_it_stands_as_long_as_it_is_heard(api: StoringApi) -> None:
+    service, controller = made(replicas=2), Controller(api)
+    controller.counts(2)
+    mlops.deploy("total@2", canary=0.1, wait=False)
+    board = str(api.of("deployments", "total")["spec"]["template"]["spec"]["serviceAccountName"])
+    first, second = sorted(controller.pod() for _ in range(2))
+
+    def says(pod: str, words: str, at: float, **other: str) -> str:
+        told = {"version": 2, "way": "canary", "phase": "trying", "words": words}
+        known = {"revision": service.state.wanted, "version": 1, "candidate": told, **other}
+        keep_report(api, board, pod, time=at, **known)
+        candidate = service.state.candidate
+        return "" if candidate is None else candidate.words
+
+    assert says(first, "about 57 min", 100.0) == "about 57 min"
+    assert says(second, "about 76 min", 103.0) == "about 57 min", "or they would take turns"
+    assert says(first, "about 56 min", 105.0) == "about 56 min"
+    assert says(second, "about 75 min", 1000.0) == "about 75 min", "nothing was heard of the other one for long"
+    assert says(first, "another share", 1003.0, revision="before") == "about 75 min", "it doesn't know what is wanted"
+
+
 def test_what_pods_decide_is_told_once_and_pods_with_one_version_take_their_place(api: StoringApi) -> None:
     service, controller = made(), Controller(api)
     api.objects["pods"] = {}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ....core.base import Seconds
 from ....core.board import Board, board_of
 from ....core.candidate import Candidate, CandidateState
 from ....core.cluster import Problem
@@ -17,6 +18,9 @@ from .. import names
 from ..why.facts import is_ready
 
 Json = dict[str, Any]
+
+#: Seconds that a pod may be heard later than another one.
+_SILENT: Seconds = 60.0
 
 
 @dataclass(frozen=True)
@@ -72,20 +76,29 @@ class StoredTrial:
         return report.problem if report is not None and report.revision == self.split.revision else None
 
     def state(self, candidate: Candidate | None) -> CandidateState | None:
-        """What the candidate is: as the pod that was heard last says, which knows what all have seen."""
+        """What the candidate is: as a pod says, which knows what all have seen."""
         if candidate is None:
             return self.split.past
-        told = next((each for each in self._lately() if each.phase != "back"), None)
-        if told is None:
+        if (told := self._told()) is None:
             steps = {"steps": candidate.steps, "paused": candidate.paused}
             return CandidateState(version=candidate.version, way=candidate.way, words="starting", **steps)
         return told.model_copy(update={"problem": told.problem or self._fault()})
 
-    def _lately(self) -> Iterator[CandidateState]:
-        reports = [report for pod in self.pods if is_ready(pod) and (report := self.report(pod)) is not None]
-        for report in sorted(reports, key=lambda each: each.time, reverse=True):
-            if report.candidate is not None:
-                yield report.candidate
+    def _told(self) -> CandidateState | None:
+        """As one pod says: always the same, as long as it knows what is wanted and is heard. Each has its own idea of
+        how long it will take, and these would take turns."""
+        found = [
+            (str(pod["metadata"]["name"]), report)
+            for pod in self.pods
+            if is_ready(pod) and (report := self.report(pod))
+        ]
+        newest = max((report.time for _, report in found), default=0.0)
+        told = [
+            (report.revision != self.split.revision, report.time < newest - _SILENT, name, report.candidate)
+            for name, report in found
+            if report.candidate is not None and report.candidate.phase != "back"
+        ]
+        return min(told, key=lambda each: each[:3])[3] if told else None
 
     def _fault(self) -> Problem | None:
         """Why some pod's candidate isn't ready."""
