@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 from collections import Counter
@@ -67,20 +68,20 @@ class Logged:
         return [sum(stop - start for _, start, stop in some) for some in self._split()]
 
     def _split(self) -> list[list[tuple[LoggedPiece, int, int]]]:
-        """Which rows of which pieces are a part: several small files are one."""
+        """Which rows of which pieces are a part: several small files are one. Whoever reads a part reads all of its
+        files, so that only those are cut that are too large for one."""
         bound = min(_MOST, _VALUES // max(1, len(self.columns)))
         most = max(_LEAST, min(bound, math.ceil(len(self) / _PARTS)))
         found: list[list[tuple[LoggedPiece, int, int]]] = []
         room = 0
         for piece in self.pieces:
-            start, rows = 0, piece.rows
-            while start < rows:
-                if room < min(rows - start, most):
+            cuts = np.linspace(0, piece.rows, math.ceil(piece.rows / most) + 1).astype(int).tolist()
+            for start, stop in itertools.pairwise(cuts):
+                if room < stop - start:
                     found.append([])
                     room = most
-                stop = min(rows, start + room)
                 found[-1].append((piece, start, stop))
-                start, room = stop, room - (stop - start)
+                room -= stop - start
         return found
 
     def given(self, version: ModelVersion) -> ScoreInput:
