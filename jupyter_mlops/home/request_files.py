@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import home
 
@@ -39,7 +39,6 @@ class LoggedPiece:
     path, stamp : of the Parquet file that has them, and what it was then: modified when, and how many bytes.
     since : older rows of that file aren't among these; 0 where all are.
     table : the rows, where they are in no file, as Arrow's table.
-    labels : all that are known in the log: ids of rows, and the labels as JSON, as Arrow's arrays.
     """
 
     rows: int
@@ -49,13 +48,24 @@ class LoggedPiece:
     stamp: tuple[int, int] = (0, 0)
     since: Time = 0.0
     table: Any = None
-    labels: tuple[Any, Any] | None = None
 
     @classmethod
     def of(cls, version: int, lines: Sequence[dict[str, Any]]) -> LoggedPiece:
         """Of rows that are in no file, as `line_of` makes them."""
         table = _table(lines)
         return cls(len(lines), version, table.schema, table=table)
+
+
+class LoggedPieces(NamedTuple):
+    """What is logged.
+
+    Parameters
+    ----------
+    labels : ids of rows, and their labels as JSON, as Arrow's arrays; None where there are none.
+    """
+
+    pieces: list[LoggedPiece]
+    labels: tuple[Any, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import home
 from .labelled_rows import LabelledRows
-from .request_files import OWN, LoggedPiece, RequestFiles, arrow, features_of, is_features, line_of
+from .request_files import OWN, LoggedPiece, LoggedPieces, RequestFiles, arrow, features_of, is_features, line_of
 from .request_rows import at_once, forget_rows, opened, salt_of, salts_of
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class RequestLog:
                     for id, at, version, answer, label in db.execute(asked, (since,))
                 ]
 
-    def pieces(self, since: Time) -> list[LoggedPiece]:
+    def logged(self, since: Time) -> LoggedPieces:
         """The rows that were logged since and whose features are known, by where they are. For many rows: none is read
         of those that are in files.
 
@@ -219,7 +219,7 @@ class RequestLog:
         Unavailable : pyarrow isn't installed, too.
         """
         if not self.exists():
-            return []
+            return LoggedPieces([])
         pa = arrow()
         with self.held():
             with opened(self.path / ROWS) as db:
@@ -236,7 +236,7 @@ class RequestLog:
         for version, rows in itertools.groupby(waiting, lambda row: row[0]):
             found.append(LoggedPiece.of(version, [line_of(row[1:], version) for row in rows]))
         labels = (pa.array(ids, pa.string()), pa.array(texts, pa.string())) if ids else None
-        return [replace(each, labels=labels) for each in found if each.rows]
+        return LoggedPieces([each for each in found if each.rows], labels)
 
     # What goes.
 

@@ -17,7 +17,7 @@ from ..core.service import ServiceSpec, ServiceState
 from ..core.split import Move
 from ..core.traffic import TrafficMinute
 from ..core.window import Window
-from ..home.request_files import LoggedPiece
+from ..home.request_files import LoggedPieces
 
 
 class Hosting(ABC):
@@ -171,8 +171,8 @@ class Hosting(ABC):
         """The rows that were logged since, as `RequestLog.rows` tells them. Raises as `label`."""
         raise _not_logged(name)
 
-    async def logged(self, name: str, since: Time) -> list[LoggedPiece]:
-        """The same as tables of Arrow's, as `RequestLog.pieces` tells them. Raises as `label`."""
+    async def logged(self, name: str, since: Time) -> LoggedPieces:
+        """The same by where they are, as `RequestLog.logged` tells them. Raises as `label`."""
         raise _not_logged(name)
 
     async def forget_key(self, name: str, key: str) -> int:

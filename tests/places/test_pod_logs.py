@@ -121,8 +121,8 @@ def test_what_was_copied_outlives_its_pods(tmp_path: Path) -> None:
         assert (joined.new, joined.changed) == (2, 1)
         told = await gone.performance()
         assert told is not None and told.whole is not None and (told.whole.rows, told.whole.labelled) == (4, 3)
-        assert sum(piece.rows for piece in await gone.pieces(0.0)) == 4
-        assert sum(piece.rows for piece in await gone.pieces(NOON + 3600)) == 2
+        assert sum(piece.rows for piece in (await gone.logged(0.0)).pieces) == 4
+        assert sum(piece.rows for piece in (await gone.logged(NOON + 3600)).pieces) == 2
         assert await gone.forget("ann") == 3
         await asker.logs.copy()  # another machine has it still, and brings nothing back
         assert [each["request.id"] for each in await logs_of(Pods({}), 0).rows(0.0)] == ["c"]
@@ -208,7 +208,7 @@ def test_a_key_that_could_not_be_forgotten_is_forgotten_the_next_time(
             with pytest.raises(Unavailable, match="pyarrow"):
                 await asker.logs.copy()
         assert [each["request.id"] for each in await asker.logs.rows(0.0)] == ["b"]
-        assert sum(piece.rows for piece in await asker.logs.pieces(0.0)) == 1
+        assert sum(piece.rows for piece in (await asker.logs.logged(0.0)).pieces) == 1
 
     asyncio.run(ask())
 

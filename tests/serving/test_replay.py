@@ -267,21 +267,24 @@ def test_files_are_looked_at_by_their_ends_and_a_damaged_one_spoils_no_other(tmp
         log.add(rows, f"digest-{version}", version, "regression", "")
         log.pack(hour + 3600)
     log.label([("1-3.0", 7.0), ("2-2.0", 8.0)], 1.0, hour + 10)
-    first, second = log.pieces(hour + 2)
+    found = log.logged(hour + 2)
+    first, second = found.pieces
     assert [(piece.version, piece.rows) for piece in (first, second)] == [(1, 2), (2, 1)]
-    logged = Logged([first, second], ["x"])
-    assert logged.answers().tolist() == [2.0, 3.0, 2.0]
-    assert np.array_equal(logged.labels(), [np.nan, 7.0, 8.0], equal_nan=True)
+    answers, labels = Logged([first, second], ["x"], found.labels).told()
+    assert answers.tolist() == [2.0, 3.0, 2.0]
+    assert np.array_equal(labels, [np.nan, 7.0, 8.0], equal_nan=True)
 
     data = Path(first.path).read_bytes()
     Path(first.path).write_bytes(data[:8] + bytes(len(data) // 2) + data[8 + len(data) // 2 :])
     seen = Path(first.path).stat()
     damaged = replace(first, stamp=(seen.st_mtime_ns, seen.st_size))
-    assert np.array_equal(Logged([damaged, second], ["x"]).answers(), [np.nan, np.nan, 2.0], equal_nan=True)
+    answers, labels = Logged([damaged, second], ["x"], found.labels).told()
+    assert np.array_equal(answers, [np.nan, np.nan, 2.0], equal_nan=True)
+    assert np.array_equal(labels, [np.nan, np.nan, 8.0], equal_nan=True)
     with pytest.raises(Unreadable, match=r"-v1\.parquet is damaged"):
         Logged([damaged], ["x"]).parts(by_path=False)
     Path(first.path).write_bytes(data[: len(data) // 2])
-    assert [piece.version for piece in log.pieces(hour)] == [2], "one without an end says nothing of its rows"
+    assert [piece.version for piece in log.logged(hour).pieces] == [2], "one without an end says nothing of its rows"
 
 
 def test_rows_of_an_hour_are_put_into_files_of_a_bounded_size(tmp_path: Path) -> None:
@@ -290,7 +293,7 @@ def test_rows_of_an_hour_are_put_into_files_of_a_bounded_size(tmp_path: Path) ->
     rows += [LoggedRow(id=str(at), time=at / 10, answer="1", features='{"x": "y"}') for at in range(3000, 9000)]
     log.add(rows, "digest", 1, "regression", "")
     log.pack(3600.0)
-    files = log.pieces(0.0)
+    files = log.logged(0.0).pieces
     assert sum(piece.rows for piece in files) == 9000 and len(files) == 2
     assert (
         sum(

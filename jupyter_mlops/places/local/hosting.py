@@ -20,7 +20,7 @@ from ...core.service import PATIENCE, ServiceSpec, ServiceState, unreadable_serv
 from ...core.traffic import TrafficMinute
 from ...core.window import Window
 from ...home.owner import me
-from ...home.request_files import LoggedPiece
+from ...home.request_files import LoggedPieces
 from ...home.services import ServiceFolder, service_folder, service_folders
 from ..hosting import Hosting
 from . import routers
@@ -120,9 +120,9 @@ class LocalHosting(Hosting):
         """As in `Hosting`."""
         return await asyncio.to_thread(lambda: _named(name).requests.rows(since))
 
-    async def logged(self, name: str, since: Time) -> list[LoggedPiece]:
+    async def logged(self, name: str, since: Time) -> LoggedPieces:
         """As in `Hosting`."""
-        return await asyncio.to_thread(lambda: _named(name).requests.pieces(since))
+        return await asyncio.to_thread(lambda: _named(name).requests.logged(since))
 
     async def forget_key(self, name: str, key: str) -> int:
         """As in `Hosting`."""

@@ -175,7 +175,7 @@ class Replay:
     def __init__(self, run: Run, version: ModelVersion, spec: ServiceSpec, logged: Logged) -> None:
         self.run = run
         self._version, self._spec, self._logged = version, spec, logged
-        self._before, self._labels = logged.answers(), logged.labels()  # while workers are at work
+        self._before, self._labels = logged.told()  # while workers are at work
         self._result: ReplayResult | None = None
 
     @property

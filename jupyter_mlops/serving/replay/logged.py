@@ -17,7 +17,7 @@ from ...core.errors import Conflict, InvalidInput, NotFound, Unreadable
 from ...core.model import ModelVersion
 from ...core.service import ServiceSpec
 from ...core.words import count, first_of
-from ...home.request_files import LoggedPiece
+from ...home.request_files import LoggedPiece, LoggedPieces
 from ...registry.scoring.inputs import Columns, ScoreInput
 from .part import FileRows, ReplayPart
 
@@ -39,12 +39,14 @@ class Logged:
     Parameters
     ----------
     pieces : of the log, each with the columns that the version takes.
+    labels : as of `LoggedPieces`.
     versions : which versions answered them: number → rows.
     left_out : why other rows aren't replayed → how many.
     """
 
     pieces: list[LoggedPiece]
     columns: list[str]
+    labels: tuple[Any, Any] | None = None
     versions: Counter[int] = field(default_factory=Counter)
     left_out: dict[str, int] = field(default_factory=dict)
 
@@ -93,33 +95,33 @@ class Logged:
             columns.append(Columns("the log", {**kinds, **dict.fromkeys(times, "?")}))
         return ScoreInput([], columns, lambda left: [*left], lambda keys: [])
 
-    def answers(self) -> Any:
-        """What was answered to each row; see `read_answers`. Raises `Conflict` where a file has changed since."""
-        return read_answers(self._own("answer"))
-
-    def labels(self) -> Any:
-        """What turned out to be true of each row, as `answers`."""
+    def told(self) -> tuple[Any, Any]:
+        """What was answered to each row, and what turned out to be true of it; see `read_answers`. Raises `Conflict`
+        where a file has changed since."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        if not self.pieces or self.pieces[0].labels is None:
-            return np.full(len(self), np.nan)
-        ids, labels = self.pieces[0].labels
-        return read_answers(
-            pa.chunked_array([labels.take(pc.index_in(self._own("id").combine_chunks(), value_set=ids))])
-        )
+        if self.labels is None:
+            (answers,) = self._own("answer")
+            return read_answers(answers), np.full(len(self), np.nan)
+        answers, its_ids = self._own("answer", "id")
+        ids, labels = self.labels
+        known = labels.take(pc.index_in(its_ids.combine_chunks(), value_set=ids))
+        return read_answers(answers), read_answers(pa.chunked_array([known]))
 
-    def _own(self, name: str) -> Any:
-        """A column that isn't a feature, as Arrow's; of damaged files it is null."""
+    def _own(self, *names: str) -> list[Any]:
+        """Columns that are no features, as Arrow's; of damaged files they are null."""
         import pyarrow as pa
 
-        found = []
+        found: list[list[Any]] = [[] for _ in names]
         for piece in self.pieces:
             try:
-                found += _rows_of(piece, [_OWN + name], 0, piece.rows).column(0).chunks
+                columns = _rows_of(piece, [_OWN + name for name in names], 0, piece.rows).columns
             except Unreadable:
-                found.append(pa.nulls(piece.rows, pa.string()))
-        return pa.chunked_array(found, pa.string())
+                columns = [pa.chunked_array([pa.nulls(piece.rows, pa.string())])] * len(names)
+            for chunks, column in zip(found, columns, strict=True):
+                chunks += column.chunks
+        return [pa.chunked_array(chunks, pa.string()) for chunks in found]
 
     def examples(self, at: Sequence[int]) -> Any:
         """These rows as a table of pandas': their ids, when they were asked, and their features."""
@@ -139,7 +141,7 @@ class Logged:
         return frame
 
 
-def logged_rows(pieces: list[LoggedPiece], version: ModelVersion, spec: ServiceSpec, when: str) -> Logged:
+def logged_rows(log: LoggedPieces, version: ModelVersion, spec: ServiceSpec, when: str) -> Logged:
     """The rows of a log that a version can be asked for.
 
     Parameters
@@ -153,13 +155,13 @@ def logged_rows(pieces: list[LoggedPiece], version: ModelVersion, spec: ServiceS
     Conflict : nobody knows which of their features the version's are.
     """
     left_out: dict[str, int] = {}
-    asked = [piece for piece in pieces if piece.version != version.number or version.number == spec.version]
-    if own := sum(piece.rows for piece in pieces) - sum(piece.rows for piece in asked):
+    asked = [piece for piece in log.pieces if piece.version != version.number or version.number == spec.version]
+    if own := sum(piece.rows for piece in log.pieces) - sum(piece.rows for piece in asked):
         left_out[f"{version.name} answered them itself"] = own
     if not asked:
         raise _nothing(spec, version, when, left_out)
     there = [[name for name in piece.schema.names if not name.startswith(_OWN)] for piece in asked]
-    found = Logged([], _taken(version, there), left_out=left_out)
+    found = Logged([], _taken(version, there), log.labels, left_out=left_out)
     for piece, names in zip(asked, there, strict=True):
         if lacks := [name for name in found.columns if name not in names]:
             why = f"they lack {first_of([repr(name) for name in lacks], _NAMED)}"

@@ -26,7 +26,7 @@ from ....core.window import Window
 from ....home.elsewhere import remove_unseen
 from ....home.models import model_folder
 from ....home.owner import me
-from ....home.request_files import LoggedPiece
+from ....home.request_files import LoggedPieces
 from ....home.services import caller_of, with_caller
 from ...hosting import Hosting
 from .. import names, shipped
@@ -251,9 +251,9 @@ class KubernetesHosting(Hosting):
         """As in `Hosting`."""
         return await self._run((await self._logs(name))[0].rows(since))
 
-    async def logged(self, name: str, since: Time) -> list[LoggedPiece]:
+    async def logged(self, name: str, since: Time) -> LoggedPieces:
         """As in `Hosting`."""
-        return await self._run((await self._logs(name))[0].pieces(since))
+        return await self._run((await self._logs(name))[0].logged(since))
 
     async def forget_key(self, name: str, key: str) -> int:
         """As in `Hosting`."""

@@ -24,7 +24,7 @@ from ....core.performance import Performance
 from ....core.service import ServiceSpec
 from ....home.elsewhere import ElsewhereFolder
 from ....home.request_copies import take
-from ....home.request_files import LoggedPiece
+from ....home.request_files import LoggedPieces
 from ....home.services import performance_from
 from .asked import told_by
 
@@ -165,10 +165,10 @@ class CopiedLog:
         await self.copy(of_all=True)
         return await asyncio.to_thread(self._log.rows, since)
 
-    async def pieces(self, since: Time) -> list[LoggedPiece]:
-        """The same as `RequestLog.pieces`."""
+    async def logged(self, since: Time) -> LoggedPieces:
+        """The same as `RequestLog.logged`."""
         await self.copy(of_all=True)
-        return await asyncio.to_thread(self._log.pieces, since)
+        return await asyncio.to_thread(self._log.logged, since)
 
     async def forget(self, key: str) -> int:
         """Remove what a key's requests left, in each pod and in the copy; how many rows that were. Raises `Unavailable`
