@@ -14,8 +14,8 @@ from ..places.scheduling import Scheduling
 
 
 class SchedulesThere(NamedTuple):
-    """Those that other places have told of; those that were asked for from here of places that don't answer, each with
-    why; and why there may be more."""
+    """Those that other places have told of; those that were asked for from here, and of which nobody knows now, each
+    with why; and why there may be more."""
 
     found: list[Schedule]
     unheard: list[tuple[Schedule, Problem]]
@@ -27,18 +27,27 @@ def schedules_there() -> SchedulesThere:
     told = SchedulesThere([], [], [])
     asked = read_all_placed()
     for place in places.names():
+        its = [each for each in asked if each.place == place]
         try:
-            scheduling = places.get(place).scheduling()
-            there, problem = ([], None) if scheduling is None else loop_thread().call(scheduling.schedules())
+            one = _told_by(place, its)
         except Exception as error:  # noqa: BLE001 - another package's code
-            there, problem = [], Problem(what=f"The place {place!r} can't be asked", why=str(error))
-        told.found.extend(there)
-        if problem is not None:
-            known = {each.notebook for each in there}
-            unheard = [each for each in asked if each.place == place and each.notebook not in known]
-            told.unheard.extend((each, problem) for each in unheard)
-            told.problems.append(problem)
+            problem = Problem(what=f"The place {place!r} can't be asked", why=str(error))
+            one = SchedulesThere([], [(each, problem) for each in its], [problem])
+        told.found.extend(one.found)
+        told.unheard.extend(one.unheard)
+        told.problems.extend(one.problems)
     return told
+
+
+def _told_by(place: str, asked: list[Schedule]) -> SchedulesThere:
+    """Those of one place, of which some were `asked` for from here. Where there is no way to it any more, as by a
+    kubeconfig that is gone, it has none to tell of, and still may run them."""
+    scheduling = places.get(place).scheduling()
+    found, problem = ([], None) if scheduling is None else loop_thread().call(scheduling.schedules())
+    known = {each.notebook for each in found}
+    lost = [(each, problem or placed_schedule(each.notebook)[1]) for each in asked if each.notebook not in known]
+    unheard = [(each, why) for each, why in lost if why is not None]
+    return SchedulesThere(found, unheard, [] if problem is None else [problem])
 
 
 def schedule_in_any(notebook: str) -> Schedule | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.schedule import Schedule
 from jupyter_mlops.home.schedules import (
     clock,
@@ -22,6 +23,7 @@ from jupyter_mlops.home.schedules import (
     write_schedule,
 )
 from jupyter_mlops.pipelines.clock import ensure_clock
+from jupyter_mlops.places import profiles
 from jupyter_mlops.server.schedules.views import id_of
 
 from ..pipelines.clocks import until_no_clock_is_left
@@ -177,6 +179,20 @@ async def test_a_place_that_doesn_t_answer_is_said_and_hides_nothing(
     assert status == 503 and refused["what"], "whether it is ended nobody knows"
     status, refused = await ask("POST", f"schedules/{found['schedules'][1]['id']}/run")
     assert status == 400
+
+
+async def test_one_in_a_place_that_no_way_leads_to_any_more_is_still_told_of(
+    ask: Any, notebooks: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "gone"))
+    profiles.save(Profile(name="night", place="kubernetes", groups=[Group(workers=1)]))
+    there = str(write(notebooks / "there.ipynb", FAILS))
+    placed = Schedule(notebook=there, every="1 day", created=time.time(), place="kubernetes", profile="night")
+    write_placed(placed.model_copy(update={"line": "0 2 * * *", "zone": "UTC"}))
+    found = await ask("GET", "schedules")
+    (one,) = found["schedules"]
+    assert (one["notebook"], one["phase"], found["silent"]) == (there, "unknown", [])
+    assert "kubeconfig" in str(one["problem"])
 
 
 async def test_who_may_not_look_is_told_of_none(
