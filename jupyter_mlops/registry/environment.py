@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from .._version import __version__
-from ..agent.versions import distribution_of
+from ..agent.versions import distribution_of, name_and_version
 from ..client.send.environment import Needed, can_be_had, needed
 from ..client.send.modules import imports_in
 from ..client.send.pickling import pack
@@ -59,8 +59,7 @@ def python_version() -> str:
 
 def freeze() -> str:
     """All that is installed here, as `pip freeze` writes it."""
-    told = [each.metadata for each in importlib.metadata.distributions()]
-    found = {(str(each["Name"]), str(each["Version"])) for each in told}
+    found = set(map(name_and_version, importlib.metadata.distributions()))
     return "".join(f"{name}=={version}\n" for name, version in sorted(found, key=lambda each: each[0].lower()))
 
 

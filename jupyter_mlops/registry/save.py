@@ -42,7 +42,7 @@ from .describe import describe_held, description_text, tags_of
 from .doors import lineage, running, typed
 from .environment import freeze, imports_of, modules_beside, packages_of, python_version, sbom
 from .flavors import Flavor, flavor_of
-from .measure import SEED, Answers, Array, interval, metrics_for, value_of
+from .measure import SEED, Answers, Array, intervals, metrics_for, value_of
 from .notebook import kept_notebook
 from .rows import Rows, dump, read_rows, read_truth, sample_of
 from .trails import write_trail
@@ -211,12 +211,10 @@ def _held_out(flavor: Flavor, model: Any, valid: Any, task: str | None) -> HeldO
 def _measured(held_out: HeldOut | None) -> dict[str, Measured]:
     if held_out is None or held_out.answers is None:
         return {}
+    every = {metric: value_of(metric, held_out.answers) for metric in metrics_for(held_out.task, held_out.answers)}
+    values = {metric: value for metric, value in every.items() if np.isfinite(value)}
     found = {}
-    for metric in metrics_for(held_out.task, held_out.answers):
-        value = value_of(metric, held_out.answers)
-        if not np.isfinite(value):
-            continue
-        low, high = interval(metric, held_out.answers)
+    for (metric, value), (low, high) in zip(values.items(), intervals([*values], held_out.answers), strict=True):
         known = {"low": low, "high": high} if np.isfinite(low) and np.isfinite(high) else {}
         found[metric.name] = Measured(value=value, rows=len(held_out.truth), more=metric.more, **known)
     return found

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as theirs
 
 from jupyter_mlops.registry.baseline import bins_of
-from jupyter_mlops.registry.measure import METRICS, Answers, difference, interval, metrics_for, value_of
+from jupyter_mlops.registry.measure import METRICS, Answers, difference, intervals, metrics_for, value_of
 from jupyter_mlops.registry.rows import PlainColumn
 
 
@@ -76,7 +76,7 @@ def test_the_interval_has_the_true_value_in_95_of_100_samples(name: str) -> None
         else:
             a = Answers(np.zeros(200), rng.normal(size=200))
             true = 1.0
-        low, high = interval(metric, a, draws=400)
+        ((low, high),) = intervals([metric], a, draws=400)
         inside += low <= true <= high
     assert 0.907 <= inside / 400 <= 0.983
 
@@ -98,12 +98,14 @@ def test_pairing_sees_what_two_intervals_of_their_own_would_not() -> None:
     better, worse = Answers(truth, truth + noise), Answers(truth, truth + 1.05 * noise)
     by, low, _ = difference(METRICS["rmse"], better, worse)
     assert by > 0 and low > 0, "an error that falls is an improvement"
-    assert interval(METRICS["rmse"], better)[1] > interval(METRICS["rmse"], worse)[0], "they overlap"
+    ((_, high),), ((least, _),) = (intervals([METRICS["rmse"]], each) for each in (better, worse))
+    assert high > least, "they overlap"
 
 
 def test_the_same_rows_give_the_same_figures() -> None:
     a = classified(5)
-    assert interval(METRICS["roc_auc"], a) == interval(METRICS["roc_auc"], a)
+    accuracy, roc_auc = METRICS["accuracy"], METRICS["roc_auc"]
+    assert intervals([accuracy, roc_auc], a)[1:] == intervals([roc_auc], a)
     with pytest.raises(ValueError, match="different rows"):
         difference(METRICS["accuracy"], a, classified(6))
 
