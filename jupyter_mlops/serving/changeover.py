@@ -20,6 +20,7 @@ from ..home.models import model_folder
 from ..home.services import ServiceFolder
 from .arm import Arm
 from .frames import Frame
+from .keeper import sample_of
 from .standby import Standby, bounds
 from .traffic import Traffic
 from .trial import CandidateTrial, of_version, replicas_for
@@ -95,6 +96,9 @@ class Changeover:
             self._check_tried(trial)
             await arm.fleet.resize(wanted.replicas)
             self._check_tried(trial)
+        elif before is not None and _made_alike(before, self.spec, wanted):
+            trial, arm = None, before
+            await arm.fleet.resize(wanted.replicas)
         else:
             trial = None
             if (kept := await self.standby.back(wanted)) is None:
@@ -118,7 +122,7 @@ class Changeover:
             self._later(self._adopted(trial))
         if (tried := self._traffic.trial) is not None:
             tried.compare_with(arm)
-        if before is not None:
+        if before is not None and before is not arm:
             self._part_with(before, old)
 
     async def _grown(self, kept: Arm, replicas: int) -> Arm:
@@ -284,6 +288,13 @@ class Changeover:
     async def _kept(self, trial: CandidateTrial) -> None:
         """What was logged of a version that isn't tried any more is kept."""
         await self._watching.aside(trial.last, logs=True)
+
+
+def _made_alike(arm: Arm, spec: ServiceSpec, wanted: ServiceSpec) -> bool:
+    """Whether the replicas that answer as one wish says would be made and told the same for another one. Those that are
+    told to log otherwise are others: they forget what they logged before."""
+    same = arm.record.digest == wanted.digest and bounds(wanted) == bounds(arm.fleet.spec)
+    return same and sample_of(wanted) == sample_of(spec)
 
 
 def _of_its_own(spec: ServiceSpec) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ..core.service import ReplicaState, ServiceSpec
 from ..core.words import about, percent
 from ..home.machine import free_memory
 from .arm import Arm
+from .replica_process import ReplicaProcess
 
 #: Seconds that the version which served before is kept ready.
 KEPT: Seconds = 600.0
@@ -38,11 +39,13 @@ class Standby:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._arm: Arm | None = None
+        self._replicas: list[ReplicaProcess] = []
         self._since = self._until = 0.0
 
     def keep(self, arm: Arm) -> None:
         """Keep a version which has just been replaced; another one isn't kept by now."""
         self._arm, self._since, self._until = arm, time.time(), time.monotonic() + KEPT
+        self._replicas = list(arm.fleet.replicas)
         self._say(f"{_name(arm)} is kept ready for {about(KEPT)}: to go back to it takes no time")
 
     async def back(self, wanted: ServiceSpec) -> Arm | None:
@@ -50,7 +53,7 @@ class Standby:
         arm = self._arm
         if arm is None or arm.record.digest != wanted.digest or bounds(wanted) != bounds(arm.fleet.spec):
             return None
-        if not _whole(arm) or not await arm.fleet.there(_THERE) or self._arm is not arm:
+        if not self._whole(arm) or not await arm.fleet.there(_THERE) or self._arm is not arm:
             return None
         self._arm = None
         return arm
@@ -68,7 +71,7 @@ class Standby:
         why = None
         if time.monotonic() >= self._until:
             why = f"{about(KEPT)} are over"
-        elif not _whole(self._arm):
+        elif not self._whole(self._arm):
             why = "it has lost a replica"
         elif (free := free_memory()) < FREE:
             why = f"only {percent(free)} of the memory is free"
@@ -76,6 +79,11 @@ class Standby:
             return None
         self._say(f"{_name(self._arm)} isn't kept ready any more: {why}")
         return self.let_go()
+
+    def _whole(self, arm: Arm) -> bool:
+        """Whether it has all replicas that it was kept with: one in the place of another may die as that did."""
+        whole = arm.ready == len(arm.fleet.replicas) == arm.fleet.spec.replicas
+        return whole and arm.fleet.replicas == self._replicas
 
     @property
     def memory(self) -> list[int]:
@@ -97,7 +105,3 @@ def bounds(spec: ServiceSpec) -> dict[str, Any]:
 
 def _name(arm: Arm) -> str:
     return arm.fleet.spec.version_name
-
-
-def _whole(arm: Arm) -> bool:
-    return arm.ready == len(arm.fleet.replicas) == arm.fleet.spec.replicas

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -39,7 +39,7 @@ WISH = SPEC.model_copy(update={"candidate": TRIED})
 class Fleet:
     """Has no replicas."""
 
-    fault = None
+    fault, spec = None, WISH
 
     def __init__(self, resized: Exception | None = None) -> None:
         self.resized, self.ended = resized, False
@@ -295,23 +295,13 @@ async def test_a_version_that_was_taken_back_meanwhile_does_not_serve(folder: Se
     assert (again.version, again.candidate) == (1, None) and again.revision not in ("a", wanted.revision)
 
 
-async def test_a_candidate_that_can_not_grow_with_its_service_is_wanted_as_it_was(
-    folder: ServiceFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_candidate_that_can_not_grow_with_its_service_is_wanted_as_it_was(folder: ServiceFolder) -> None:
     changeover, traffic = changing(folder, Watching())
-    trial: Any = traffic.trial
+    stable, trial = traffic.stable, cast(Any, traffic.trial)
     trial.arm.fleet.resized = StartFailed("There is no memory left")
-    more = Arm(1)
-
-    async def start() -> None:
-        """It is there."""
-
-    more.fleet.start = start  # type: ignore[attr-defined]
-    monkeypatch.setattr("jupyter_mlops.serving.changeover.Arm.of", lambda *_: more)
-    monkeypatch.setattr(changeover, "_version", lambda *_: more.record)
     wanted = renewed(with_share(WISH, 0.5), replicas=2)
     with pytest.raises(StartFailed):
         await changeover.have(wanted)
     again = changeover.refused(wanted, Problem(what="There is no memory left"))
-    assert traffic.stable is more and traffic.trial is trial
+    assert traffic.stable is stable and traffic.trial is trial, "what serves has grown"
     assert (again.replicas, again.candidate) == (2, TRIED) and again.revision not in ("", "a", wanted.revision)

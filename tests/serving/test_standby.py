@@ -71,6 +71,9 @@ def test_it_goes_where_memory_is_short_or_a_replica_is_lost(free: dict[str, floa
     assert found.overdue() is None
     arm.ready = 0
     assert found.overdue() is arm and said[-1].endswith("it has lost a replica")
+    found, arm, said = kept()
+    arm.fleet.replicas = [object()]
+    assert found.overdue() is arm and said[-1].endswith("it has lost a replica"), "another is there in its place"
 
 
 async def test_only_what_is_meant_and_whole_serves_again(free: dict[str, float]) -> None:
