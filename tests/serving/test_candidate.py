@@ -27,7 +27,8 @@ from jupyter_mlops.home.services import service_folder
 from jupyter_mlops.serving import deeds, splits
 from jupyter_mlops.serving.arm import Chooser
 
-from .conftest import Caller, until
+from ..models.conftest import people
+from .conftest import Caller, plain, until
 
 #: Callers at the same time.
 CALLERS = 4
@@ -338,10 +339,8 @@ def test_who_has_not_seen_what_is_wanted_now_changes_nothing(service: mlops.Serv
 
 
 def test_what_is_private_of_one_is_logged_of_neither_while_both_answer(how: Path) -> None:
-    from ..models.conftest import fitted, people
-
     for seed in (0, 7):
-        mlops.save_model(fitted(seed), "churn", valid=people(1))
+        mlops.save_model(plain(seed), "churn", valid=people(1))
     rows = people(1)[0].iloc[:1].to_dict("records")
     service = mlops.deploy("churn@1", log=1.0, private=["age"])
     try:

@@ -15,8 +15,7 @@ import jupyter_mlops as mlops
 from jupyter_mlops.home.owner import me
 from jupyter_mlops.home.services import service_folder
 
-from ..models.conftest import people
-from .conftest import until
+from .conftest import numbers, until
 from .test_usage import counted
 
 HOUR, DAY = 3600.0, 86400.0
@@ -52,7 +51,7 @@ def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[floa
 
 
 def test_a_clock_that_is_set_is_no_change_of_what_is_asked(home: Path, set_clock: Callable[[float], None]) -> None:
-    X, _ = people(1)  # the rows that the version was measured with
+    X, _ = numbers(1)  # the rows that the version was measured with
     service = mlops.deploy("churn@1", name="clock", log=1.0, log_rows=100_000, window="1 s")
     asked = 0
 

@@ -18,9 +18,8 @@ from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.errors import StorageFull
 from jupyter_mlops.home.owner import me
 
-from ..models.conftest import people
 from ..runs.cluster import is_gone
-from .conftest import Caller, load, until
+from .conftest import Caller, load, numbers, until
 from .test_usage import counted
 
 
@@ -61,9 +60,9 @@ def test_a_full_disk_ends_no_service_and_what_it_could_not_keep_it_keeps_later(
 ) -> None:
     def talks(X: Any) -> Any:
         print("asked", flush=True)  # into its log, which is on that disk, too
-        return np.where(X["age"] > 50, "stayed", "left")
+        return np.where(X[:, 0] > 50, "stayed", "left")
 
-    mlops.save_model(talks, "churn", valid=people(1))
+    mlops.save_model(talks, "churn", valid=numbers(1))
     service = mlops.deploy("churn@1", replicas=2, log=1.0, log_rows=100_000, window="1 s")
     try:
         with load(service) as heard:

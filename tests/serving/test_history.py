@@ -19,7 +19,7 @@ from jupyter_mlops.serving.minutes import MinuteCounts
 
 from .conftest import Caller, until
 
-ROWS = [{"age": 30, "income": 1000.5}] * 2
+ROWS = [[30.0, 1000.5]] * 2
 
 
 def test_a_service_tells_what_it_was_asked_and_what_was_done_to_it(home: Path) -> None:
@@ -27,7 +27,7 @@ def test_a_service_tells_what_it_was_asked_and_what_was_done_to_it(home: Path) -
     caller = Caller(service, service.token("web"))
     for _ in range(3):
         assert caller("POST", "/predict", ROWS).status == 200
-    assert caller("POST", "/predict", [{"age": "old"}]).status == 400
+    assert caller("POST", "/predict", [["old", 1000.5]]).status == 400
     service.stop()  # what the minute had so far is kept, too
     told = service.history(1)
     assert told.counted

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,6 +17,12 @@ from .conftest import Caller, until
 
 #: Rows that a service is asked at a time.
 ROWS = 150
+
+
+@pytest.fixture(scope="module")
+def saved() -> Callable[[int], tuple[Any, Any]]:
+    """One that says how sure it is."""
+    return lambda seed: (fitted(seed), people(1))
 
 
 def test_answers_are_labelled_later_judged_and_forgotten(

@@ -32,9 +32,8 @@ from jupyter_mlops.core.errors import (
     UnknownVersion,
 )
 
-from ..models.conftest import fitted, people
 from ..runs.cluster import is_gone
-from .conftest import ROW, Caller, load, until
+from .conftest import ROW, Caller, load, numbers, plain, until
 
 
 def test_another_version_takes_over_and_no_request_is_lost(service: mlops.Service) -> None:
@@ -82,13 +81,17 @@ def test_to_go_back_to_the_version_before_takes_less_than_a_second_and_loses_not
         assert pids(service, 2) == {"standby": second}
         mlops.deploy("churn@2", name="back", replicas=1)
         until(lambda: pids(service, 2) == {"ready": second[:1]} or pids(service, 2) == {"ready": second[1:]})
+        (stays,) = pids(service, 2)["ready"]
+        mlops.deploy("churn@2", name="back", replicas=2, connections=50)
+        ready = pids(service, 2)["ready"]
+        assert len(ready) == 2 and stays in ready and pids(service, 1) == {"standby": first}, "only one was started"
     finally:
         service.stop()
     assert all(is_gone(pid) for pid in [*first, *second] if pid is not None), "a stop keeps nothing"
 
 
 def test_what_is_kept_goes_when_it_is_broken_or_memory_is_needed_and_one_can_go_back_all_the_same(home: Path) -> None:
-    versions = [mlops.save_model(fitted(seed), "kept", valid=people(1)) for seed in (0, 7, 3)]
+    versions = [mlops.save_model(plain(seed), "kept", valid=numbers(1)) for seed in (0, 7, 3)]
     (versions[2].path / "model.pkl").write_bytes(b"")
     service = mlops.deploy("kept@1", patience="20 s")  # for which one that stands still is waited for
     try:
@@ -125,7 +128,7 @@ def test_a_replica_that_dies_under_load_is_replaced_and_no_request_is_lost(servi
 
 
 def test_a_version_that_has_changed_by_a_byte_is_not_served(home: Path, service: mlops.Service) -> None:
-    version = mlops.save_model(fitted(3), "churn", valid=people(1))
+    version = mlops.save_model(plain(3), "churn", valid=numbers(1))
     path = version.path / "model.pkl"
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
@@ -230,7 +233,7 @@ def test_a_name_that_means_an_older_version_does_not_take_a_service_back(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for seed in (0, 7):
-        mlops.save_model(fitted(seed), "won", valid=people(1))
+        mlops.save_model(plain(seed), "won", valid=numbers(1))
     model = mlops.model("won")
     model.promote(1)
     service = mlops.deploy("won")

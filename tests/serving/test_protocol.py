@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,12 @@ from .conftest import Caller
 AGE = {"name": "age", "shape": [2], "datatype": "INT64", "data": [30, 80]}
 INCOME = {"name": "income", "shape": [2], "datatype": "FP64", "data": [1000.5, 5000]}
 INFER = "/v2/models/churn/infer"
+
+
+@pytest.fixture(scope="module")
+def saved() -> Callable[[int], tuple[Any, Any]]:
+    """A model of a library, of tables."""
+    return lambda seed: (fitted(seed), people(1))
 
 
 def test_a_service_speaks_the_open_inference_protocol(call: Caller) -> None:

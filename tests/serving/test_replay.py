@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -43,6 +43,12 @@ pytestmark = pytest.mark.slow
 
 #: Rows that a service is asked.
 ROWS = 150
+
+
+@pytest.fixture(scope="module")
+def saved() -> Callable[[int], tuple[Any, Any]]:
+    """A model of a library, of tables."""
+    return lambda seed: (fitted(seed), people(1))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -23,30 +23,28 @@ from jupyter_mlops.home.retraining import retraining_folder
 from jupyter_mlops.home.services import service_folder
 from jupyter_mlops.pipelines.alarms import due
 
-from ..models.conftest import fitted, people
 from ..runs.cluster import a_cluster, is_gone
-from .conftest import until
+from .conftest import numbers, plain, until
 
 FIRST = """\
 import numpy as np
-import pandas as pd
 from pathlib import Path
-from sklearn.linear_model import LogisticRegression
 import jupyter_mlops as mlops"""
 
-#: As `people`, of a world that the notebook reads a file about.
+#: As `numbers`, of a world that the notebook reads a file about.
 LOAD = """\
 %%mlrun --step load --cluster retrains
 years, noise = map(float, open("world.txt").read().split())
 rng = np.random.default_rng(3)
-X = pd.DataFrame({"age": rng.integers(18, 90, 400) + years, "income": rng.normal(3000, 800, 400)})
-y = np.where(X["income"] + 20 * (X["age"] - years) + rng.normal(0, noise, 400) < 4000, "left", "stayed")"""
+X = np.column_stack([rng.integers(18, 90, 400) + years, rng.normal(3000, 800, 400)])
+y = np.where(X[:, 1] + 20 * (X[:, 0] - years) + rng.normal(0, noise, 400) < 4000, "left", "stayed")"""
 
 TRAIN = """\
 %%mlrun --step train --cluster retrains
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)"""
+score = X[:, 1] + 20 * X[:, 0]
+edge = (score[y == "left"].mean() + score[y == "stayed"].mean()) / 2
+def model(X, edge=edge):
+    return np.where(X[:, 1] + 20 * X[:, 0] < edge, "left", "stayed")"""
 
 SAVE = 'mlops.save_model(model, "churn", valid=(X, y))'
 
@@ -70,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             mlops.pipeline(path / "train.ipynb").run()
             mlops.model("churn").promote(1)
             mlops.model("churn").set_gates(metrics={"accuracy": {"least": 0.8}})
-            mlops.save_model(fitted(), "plain", valid=people(1))
+            mlops.save_model(plain(), "plain", valid=numbers(1))
             yield path
 
 
@@ -96,8 +94,8 @@ def drift(service: mlops.Service, years: int = 40) -> None:
     seeds = iter(range(100, 10_000))
 
     def alarmed() -> bool:
-        X, _ = people(next(seeds), 200)
-        X["age"] += years
+        X, _ = numbers(next(seeds), 200)
+        X[:, 0] += years
         service.predict(X)
         return service.state.alarm is not None
 
@@ -203,26 +201,26 @@ def test_a_step_may_save_the_model(folder: Path, service: mlops.Service) -> None
 
 
 def test_what_can_not_be_retrained_is_said_at_once(folder: Path, service: mlops.Service) -> None:
-    plain = mlops.deploy("plain@1")
+    other = mlops.deploy("plain@1")
     try:
         with pytest.raises(NotFound, match="Nobody knows which notebook plain@1 comes from"):
-            plain.retrain()
+            other.retrain()
         with pytest.raises(InvalidInput, match=r"train\.ipynb isn't the pipeline of plain: it saves churn"):
             mlops.deploy("plain@1", pipeline=folder / "train.ipynb")
-        assert plain.retraining is None
+        assert other.retraining is None
     finally:
-        plain.stop()
+        other.stop()
     with pytest.raises(NotFound, match="isn't there"):
         mlops.deploy("churn@1", pipeline=folder / "no.ipynb")
-    other = notebook(folder / "other.ipynb", FIRST, SAVE)
+    path = notebook(folder / "other.ipynb", FIRST, SAVE)
     with pytest.raises(NotFound, match="no steps"):
-        mlops.deploy("churn@1", pipeline=other)
-    notebook(other, FIRST, "%%mlrun --step a\nx = unknown")
+        mlops.deploy("churn@1", pipeline=path)
+    notebook(path, FIRST, "%%mlrun --step a\nx = unknown")
     with pytest.raises(InvalidInput, match="reads 'unknown'"):
-        mlops.deploy("churn@1", pipeline=other)
-    notebook(other, FIRST, LOAD, TRAIN, SAVE)
-    mlops.deploy("churn@1", pipeline=other)
-    other.unlink()
+        mlops.deploy("churn@1", pipeline=path)
+    notebook(path, FIRST, LOAD, TRAIN, SAVE)
+    mlops.deploy("churn@1", pipeline=path)
+    path.unlink()
     with pytest.raises(NotFound, match=r"The notebook of churn@1 isn't there: it was .*other\.ipynb"):
         service.retrain()
     mlops.deploy("churn@1", pipeline="")
@@ -296,7 +294,7 @@ def test_an_alarm_retrains_by_itself_where_somebody_said_so(folder: Path, servic
     assert service.state.alarm is not None and due(time.time()) == [], "once a day"
     tomorrow = time.time() + 25 * 3600
     assert due(tomorrow) == [], "it has learnt from these rows"
-    X, _ = people(9, 400)
+    X, _ = numbers(9, 400)
     service.predict(X)
     until(lambda: due(tomorrow) == ["churn"])
 

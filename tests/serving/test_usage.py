@@ -23,7 +23,7 @@ from jupyter_mlops.serving.usage import CallerCounts
 
 from .conftest import Caller, until
 
-ROWS = [{"age": 30, "income": 1000.5}] * 2
+ROWS = [[30.0, 1000.5]] * 2
 
 
 def counted(service: mlops.Service, caller: str) -> tuple[int, int, list[int]]:
