@@ -1,4 +1,4 @@
-"""Fixtures: a JupyterLab per module, a page per test, and a picture when a test fails."""
+"""Fixtures: a browser, a JupyterLab per module, a page per test, and a picture when a test fails."""
 
 from __future__ import annotations
 
@@ -50,9 +50,12 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("chromium")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(profile: Path) -> Iterator[BrowserContext]:
-    """One for all tests; what it could not get is printed."""
+    """One for all tests of this folder: to start and end one takes 2 s of CPU. What it could not get is printed.
+
+    No longer than for these: Playwright has a loop of asyncio run in this thread, beside which none can be.
+    """
     with chromium(profile) as browser:
         browser.set_default_timeout(PATIENCE * 1000)
         browser.on("requestfailed", lambda lost: print("Request failed:", lost.url, lost.failure))
