@@ -263,7 +263,7 @@ def _image(name: str = "mlops-worker:test") -> str:
     parts = [part for part in library.iterdir() if part.name not in UNUSED and not part.name.startswith("config-")]
     shared = sorted((Path(sys.base_prefix) / "lib").glob("libpython3.*.so.1.0"))
     programs = {Path(sys.base_prefix) / "bin" / name for name in ("python3", f"python3.{sys.version_info[1]}")}
-    compiled = _compiled([*parts, environment], environment.with_name(f"{environment.name}-compiled"))
+    compiled = _compiled([*parts, environment], environment.with_name(f"{environment.name}-pyc"))
     paths = [*sorted(programs), *shared, *sorted(parts), environment, compiled]
     options = [word for part in ("test", "tests", "pip") for word in ("--exclude", part)]
     options += ["--env", f"PYTHONPYCACHEPREFIX={compiled}"]
@@ -276,7 +276,7 @@ def _compiled(sources: list[Path], folder: Path) -> Path:
     compile everything anew start seconds later than real ones do."""
     if not folder.exists():
         for source in sources:
-            for cache in source.rglob("__pycache__") if source.is_dir() else []:
+            for cache in [source] if source.name == "__pycache__" else source.rglob("__pycache__"):
                 if not set(UNUSED[1:]) & set(cache.parts):
                     target = folder / cache.parent.relative_to("/")
                     target.mkdir(parents=True, exist_ok=True)
