@@ -87,4 +87,4 @@ class Asking:
         self._kube.kubectl("delete", "pod", "asking", "-n", self._namespace, "--wait=false")
 
     def _lines(self) -> list[str]:
-        return self._kube.kubectl("logs", "asking", "-n", self._namespace, check=False).splitlines()
+        return self._kube.log("asking", self._namespace).splitlines()

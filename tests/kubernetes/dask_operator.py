@@ -30,7 +30,7 @@ def crds(kube: Kube) -> Iterator[None]:
     folder = str(files("dask_kubernetes").joinpath(CRDS))
     with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)  # waits while they are taken away
-        if not _has_crds(kube):
+        if not has_crds(kube):
             kube.kubectl("apply", "--server-side", "-f", folder)
             kube.kubectl("label", "-f", folder, OURS)
             kube.kubectl("wait", "--for=condition=Established", f"--timeout={PATIENCE:.0f}s", "-f", folder)
@@ -39,12 +39,13 @@ def crds(kube: Kube) -> Iterator[None]:
         finally:
             with suppress(BlockingIOError):  # somebody else uses them
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _has_crds(kube, "-l", OURS):
+                if has_crds(kube, OURS):
                     kube.kubectl("delete", f"--timeout={PATIENCE:.0f}s", "-f", folder)
 
 
-def _has_crds(kube: Kube, *which: str) -> bool:
-    return "daskclusters" in kube.kubectl("get", "crds", "-o", "name", *which)
+def has_crds(kube: Kube, which: str = "") -> bool:
+    """Whether they are there, with the labels that are asked for."""
+    return any("daskclusters" in each["metadata"]["name"] for each in kube.get("customresourcedefinitions", "", which))
 
 
 class Operator:

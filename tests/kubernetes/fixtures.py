@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -84,10 +82,10 @@ def _nothing_is_left(kube: Kube) -> None:
 
 
 def _left(kube: Kube) -> list[str]:
-    items = _ours(kube, MADE)
-    if "daskclusters.kubernetes.dask.org" in _names(kube, "crd"):
+    items = kube.get(MADE, "", OURS)
+    if "daskclusters.kubernetes.dask.org" in _names(kube, "customresourcedefinitions"):
         with suppress(AssertionError):  # another process takes the kind away, and all of it with it
-            items += _ours(kube, "daskclusters")
+            items += kube.get("daskclusters", "", OURS)
     found = [
         f"{item['kind']} {item['metadata']['namespace']}/{item['metadata']['name']}"
         for item in items
@@ -95,17 +93,12 @@ def _left(kube: Kube) -> list[str]:
         and item["metadata"]["labels"].get("jupyter-mlops/part") not in ("receipt", "history")
     ]
     for kind in ("clusterroles", "clusterrolebindings"):
-        found += [f"{kind} {name}" for name in _names(kube, kind, "-l", OURS) if _PREFIX in name]
+        found += [f"{kind} {name}" for name in _names(kube, kind, OURS) if _PREFIX in name]
     return found
 
 
-def _ours(kube: Kube, kinds: str) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = json.loads(kube.kubectl("get", kinds, "-A", "-l", OURS, "-o", "json"))["items"]
-    return items
-
-
-def _names(kube: Kube, kind: str, *options: str) -> list[str]:
-    return [line.partition("/")[2] for line in kube.kubectl("get", kind, "-o", "name", *options).splitlines()]
+def _names(kube: Kube, kind: str, selector: str = "") -> list[str]:
+    return [item["metadata"]["name"] for item in kube.get(kind, "", selector)]
 
 
 @pytest.fixture

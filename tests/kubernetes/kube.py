@@ -13,13 +13,14 @@ import sys
 import sysconfig
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
 from .machine import loud_network, quiet_network
+from .reading import Reader
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: A program that starts a Kubernetes of one node on this machine, where there is one beside the repository.
@@ -64,8 +65,7 @@ class Kube:
     @functools.cached_property
     def node(self) -> str:
         """The name of a real node."""
-        nodes = json.loads(self.kubectl("get", "nodes", "-l", "fake!=true", "-o", "json"))["items"]
-        return str(nodes[0]["metadata"]["labels"]["kubernetes.io/hostname"])
+        return str(self.get("nodes", "", "fake!=true")[0]["metadata"]["labels"]["kubernetes.io/hostname"])
 
     @functools.cached_property
     def config(self) -> str:
@@ -86,12 +86,30 @@ class Kube:
         return done.stdout if done.returncode == 0 else done.stdout + done.stderr
 
     def get(self, kind: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
-        """Objects of a kind."""
-        query = ["-l", selector] if selector else []
-        found: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, "-n", namespace, "-o", "json", *query))[
-            "items"
-        ]
+        """Objects of a kind, or of several, separated by commas; of all namespaces where none is named."""
+        if self._reader is not None:
+            return self._reader.objects(kind, namespace, selector)
+        where, which = ["-n", namespace] if namespace else ["-A"], ["-l", selector] if selector else []
+        found: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, *where, "-o", "json", *which))["items"]
         return found
+
+    def log(self, pod: str, namespace: str) -> str:
+        """What a pod has printed; empty before it runs."""
+        if self._reader is None:
+            return self.kubectl("logs", pod, "-n", namespace, check=False)
+        with suppress(AssertionError):
+            return self._reader.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log")
+        return ""
+
+    def close(self) -> None:
+        """End what it keeps open."""
+        if self._reader is not None:
+            self._reader.close()
+
+    @functools.cached_property
+    def _reader(self) -> Reader | None:
+        config = json.loads(self.config)
+        return Reader(config) if Reader.takes(config) else None
 
     def apply(self, *objects: dict[str, Any]) -> None:
         """Make or change objects."""
@@ -181,7 +199,8 @@ def opened() -> Iterator[Kube]:
     """The developer's Kubernetes, or one of our own. All test processes of this machine share the latter: the first one
     gets it ready, and the last one stops it, unless somebody had started it before and keeps it for many runs."""
     if GIVEN:
-        yield Kube(GIVEN, os.environ["JUPYTER_MLOPS_TEST_IMAGE"], own=False)
+        with closing(Kube(GIVEN, os.environ["JUPYTER_MLOPS_TEST_IMAGE"], own=False)) as kube:
+            yield kube
         return
     WORKERS.mkdir(exist_ok=True)
     with USERS.open("w") as users:
@@ -192,7 +211,8 @@ def opened() -> Iterator[Kube]:
             ready = json.loads(READY.read_text())
             image = ready.pop("image")
         try:
-            yield Kube(ready["kubeconfig"], image, own=True)
+            with closing(Kube(ready["kubeconfig"], image, own=True)) as kube:
+                yield kube
         finally:
             with _locked(CHANGING):
                 if _alone(users):

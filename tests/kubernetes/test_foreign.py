@@ -18,7 +18,7 @@ from jupyter_mlops.core.price import Price
 from jupyter_mlops.home import settings
 
 from .clusters import MADE, Namespace, by_value, in_thread, until, up
-from .dask_operator import crds, operator
+from .dask_operator import crds, has_crds, operator
 from .foreign import make_kubecluster, release, worker_group
 
 DASK = "daskclusters,daskworkergroups"
@@ -158,7 +158,7 @@ def break_workers(namespace: Namespace, name: str) -> None:
 def left(namespace: Namespace) -> list[str]:
     """All that is there, whoever made it."""
     items = namespace.kube.get(MADE, namespace.name)
-    if "daskclusters" in namespace.kube.kubectl("get", "crds", "-o", "name"):
+    if has_crds(namespace.kube):
         with suppress(AssertionError):  # another process takes the kinds away, and all of them with it
             items += namespace.kube.get(DASK, namespace.name)
     found = [f"{item['kind']} {item['metadata']['name']}" for item in items]

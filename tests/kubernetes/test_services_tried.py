@@ -226,8 +226,8 @@ class _Asking:
     def stop(self) -> dict[str, int]:
         """What it heard: how often each status, and version."""
         self._kube.kubectl("exec", "asking", "-n", self._name, "--", "python", "-c", "open('/tmp/stop', 'w')")
-        until(lambda: "{" in self._kube.kubectl("logs", "asking", "-n", self._name))
-        found = json.loads(self._kube.kubectl("logs", "asking", "-n", self._name).splitlines()[-1])
+        until(lambda: "{" in self._kube.log("asking", self._name))
+        found = json.loads(self._kube.log("asking", self._name).splitlines()[-1])
         self.first, heard = found["first"], dict[str, int](found["heard"])
         return heard
 
@@ -254,7 +254,7 @@ def _asking(namespace: Namespace, service: mlops.Service) -> Iterator[_Asking]:
     }
     metadata = {"name": "asking", "namespace": name}
     kube.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-    until(lambda: "asking" in kube.kubectl("logs", "asking", "-n", name, check=False).splitlines())
+    until(lambda: "asking" in kube.log("asking", name).splitlines())
     try:
         yield _Asking(namespace)
     finally:
