@@ -30,7 +30,7 @@ from jupyter_mlops.places.kubernetes import names
 from jupyter_mlops.places.kubernetes.api.where import Where
 from jupyter_mlops.places.kubernetes.services import finder, hosting, parcel
 from jupyter_mlops.places.kubernetes.tunnel.connections import Connections
-from jupyter_mlops.serving import deploy, find
+from jupyter_mlops.serving import caller, deploy, find
 from jupyter_mlops.serving.pod import last_words
 
 from ..serving.conftest import until
@@ -351,6 +351,28 @@ def test_a_kubeconfig_that_changes_each_hour_leaves_nothing_behind(api: StoringA
         os.utime(os.environ["KUBECONFIG"], (hour, hour))
         assert len(mlops.services()) == 1
     assert known() < before + 10
+
+
+def test_a_request_looks_once_where_its_service_is(api: StoringApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its state, its address and the token are of one look; a token that was taken back is of none."""
+    service, looks, listed = made(), list[str](), finder.services_listed
+
+    async def counted(api: Any, query: Any) -> Any:
+        looks.append(api.namespace)
+        return await listed(api, query)
+
+    monkeypatch.setattr(finder, "services_listed", counted)
+    monkeypatch.setattr(finder, "_FRESH", 600.0)
+    monkeypatch.setattr(caller, "predict", lambda address, token, *_: ([token], []))
+    assert service.state.live
+    once = len(looks)
+    (token,) = service.predict([[1.0, 2.0]])
+    assert len(looks) == 2 * once and token == service.token()
+    service.revoke("Ann")
+    assert service.token() != token and service.callers == ["Ann"]
+    service.stop()
+    with pytest.raises(Unavailable, match="stopped"):
+        service.predict([[1.0, 2.0]])
 
 
 def test_of_two_places_the_one_where_it_lives_is_meant(api: StoringApi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,8 @@ class ServiceFinder:
         self._silent: dict[_Seen, Problem] = {}
         self._asking: dict[_Seen, asyncio.Task[None]] = {}
         self._looked: list[_Seen] = []
+        #: What was found last: by which kubeconfig, when, and where.
+        self._found: tuple[str, float, Api, StoredService] | None = None
 
     async def states(self, places: list[Where]) -> list[ServiceState]:
         """The services of `places`, as they were two seconds ago at most where these answer."""
@@ -83,6 +85,7 @@ class ServiceFinder:
         """What was seen isn't so any more, and what is just being looked at may be older, too."""
         self._looked_at.clear()
         self._asking.clear()
+        self._found = None
 
     async def find(self, name: str, places: list[Where]) -> tuple[Api, StoredService]:
         """The service of that name: of several the one that lives. A place that didn't answer the last time
@@ -101,10 +104,21 @@ class ServiceFinder:
                     known += [each.ids.service for each in found]
                     named += [(api, each) for each in found if each.ids.service == name]
             if named:
-                return min(named, key=lambda each: (each[1].stopped, each[1].deployment is None))
+                api, best = min(named, key=lambda each: (each[1].stopped, each[1].deployment is None))
+                self._found = (kubeconfig.stamp(), time.monotonic(), api, best)
+                return api, best
         if faults:
             raise faults[0]
         raise UnknownService.named(name, known)
+
+    async def lately(self, name: str, places: list[Where]) -> tuple[Api, StoredService]:
+        """As `find`, or as that found it two seconds ago at most: for what stays as it is while a service lives, and
+        is asked for with each request to it."""
+        if self._found is not None:
+            stamp, at, api, found = self._found
+            if found.ids.service == name and stamp == kubeconfig.stamp() and time.monotonic() - at < _FRESH:
+                return api, found
+        return await self.find(name, places)
 
     async def _told_by(self, place: Where) -> tuple[Api, list[StoredService]] | MlopsError | None:
         """What is in a place, or why it doesn't tell; None where there is no way to it."""

@@ -107,7 +107,7 @@ class KubernetesHosting(Hosting):
         """As in `Hosting`: by its name from inside of the same Kubernetes cluster, else through a tunnel."""
 
         async def reach() -> str:
-            api, found = await self._find(name)
+            api, found = await self._find(name, lately=True)
             if await has_name_here(found.ids.host):
                 return f"http://{found.ids.host}:{port_of(found.spec)}"
             selector = f"{found.ids.selector},{names.PART}=replica"
@@ -159,7 +159,7 @@ class KubernetesHosting(Hosting):
 
     async def own_token(self, name: str) -> str:
         """As in `Hosting`."""
-        if token := _own_token((await self._found(name))[1]):
+        if token := _own_token((await self._run(self._find(name, lately=True)))[1]):
             return token
 
         def mine(there: StoredService) -> tuple[str, CallerTokens]:
@@ -294,12 +294,13 @@ class KubernetesHosting(Hosting):
     async def _found(self, name: str) -> tuple[Api, StoredService]:
         return await self._run(self._find(name))
 
-    async def _find(self, name: str) -> tuple[Api, StoredService]:
-        """The service of that name, wherever it is. Raises `UnknownService`; `Unavailable` where it may be in a place
-        that doesn't answer."""
+    async def _find(self, name: str, lately: bool = False) -> tuple[Api, StoredService]:
+        """The service of that name, wherever it is; `lately`, as it was a moment ago. Raises `UnknownService`;
+        `Unavailable` where it may be in a place that doesn't answer."""
         if not shipped.reachable():
             raise UnknownService.named(name, [])
-        return await self._finder.find(name, await asyncio.to_thread(everywhere))
+        find = self._finder.lately if lately else self._finder.find
+        return await find(name, await asyncio.to_thread(everywhere))
 
     async def _deploy(self, spec: ServiceSpec, parcels: Parcels) -> ServiceState:
         assert spec.profile is not None
@@ -380,6 +381,7 @@ class KubernetesHosting(Hosting):
                     if answer.status != 409 or attempt == TRIES - 1:
                         raise
                     continue
+                self._finder.forget()
                 return token, found.callers
             raise AssertionError
 
