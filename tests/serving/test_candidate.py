@@ -30,8 +30,8 @@ from jupyter_mlops.serving.arm import Chooser
 from ..models.conftest import people
 from .conftest import Caller, plain, until
 
-#: Callers at the same time.
-CALLERS = 4
+#: Callers at the same time, and seconds between two requests of each.
+CALLERS, PAUSE = 4, 0.005
 
 
 def answering(how: Path, changes: bool) -> Any:
@@ -98,13 +98,14 @@ class Traffic:
 
 
 @contextmanager
-def traffic(service: mlops.Service, pause: float = 0.0) -> Iterator[Traffic]:
+def traffic(service: mlops.Service) -> Iterator[Traffic]:
+    """Callers with a pause between two requests: without one a trial is decided no sooner, and takes more CPU."""
     told, over, lock = Traffic(), threading.Event(), threading.Lock()
 
     def ask(seed: int) -> None:
         rng = np.random.default_rng(seed)
         with Caller(service) as call:
-            while not over.wait(pause):
+            while not over.wait(PAUSE):
                 row = rng.normal(size=2).tolist()
                 answer = call("POST", "/predict", [row])
                 with lock:
@@ -233,7 +234,7 @@ def test_labels_that_say_it_is_worse_take_a_canary_back(service: mlops.Service, 
     mlops.deploy("half@2", canary=0.5, steps=[0.5, 0.6, 0.7, 0.8, 0.9])
     service.pause()
     how.write_text("wrong")
-    with traffic(service, 0.002) as told:
+    with traffic(service) as told:
         until(lambda: told.heard[200, "2"] > 200 and told.heard[200, "1"] > 200)
 
         def labelled() -> bool:
@@ -256,7 +257,7 @@ def label_old_rows(service: mlops.Service, ids: dict[str, float]) -> None:
 def test_a_canary_does_not_wait_for_labels_of_days_which_tell_later_that_it_is_worse(
     service: mlops.Service, how: Path
 ) -> None:
-    with traffic(service, 0.002) as before:
+    with traffic(service) as before:
         until(lambda: len(before.ids) > 100)
     until(lambda: len(service.requests()) > 50)
     label_old_rows(service, before.ids)
