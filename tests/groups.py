@@ -17,7 +17,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Tests that look at screens are one group: two JupyterLabs with their browsers are more than two CPUs have patience
     for. Those that must have a Kubernetes to themselves are another, and begin at once; those that look at pods on a
     screen come last there, so that neither waits for the other. All others are grouped by file. Those on a Kubernetes
-    wait more than they compute: they come among the later ones of those that compute.
+    wait more than they compute: they come among the later ones of those that compute. The rest is from the end of the
+    alphabet to its beginning: so those of services, which take minutes, aren't what one process ends with alone.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -28,7 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(WITH_TURN))
         item.add_marker(pytest.mark.xdist_group(_group(item)))
     pods = _spread([item for item in items if item.get_closest_marker("kubernetes")], 0.4)
-    places = {**_spread([item for item in items if item.get_closest_marker("slow")], 0.0), **pods}
+    slow = _spread([item for item in items if item.get_closest_marker("slow")], 0.0)
+    others = {group: 1 - place for group, place in _spread(items, 0.0).items()}
+    places = {**others, **slow, **pods}
     items.sort(key=lambda item: (_order(item), places.get(_group(item), 0.0)))
 
 
