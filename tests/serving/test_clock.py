@@ -82,9 +82,9 @@ def test_a_clock_that_is_set_is_no_change_of_what_is_asked(home: Path, set_clock
             goes_on()
             assert abs(service.windows()[-1].until - time.time() - seconds) < HOUR / 2
             if abs(seconds) <= HOUR:
-                calls, rows = counted(service, me())[0], len(service.requests())
+                calls, rows = counted(service, me(), HOUR)[0], len(service.requests())
                 ask()
-                until(lambda calls=calls: counted(service, me())[0] > calls)
+                until(lambda calls=calls: counted(service, me(), HOUR)[0] > calls)
                 until(lambda rows=rows: len(service.requests()) > rows)
         set_clock(HOUR)
         goes_on()

@@ -26,11 +26,12 @@ from .conftest import Caller, until
 ROWS = [[30.0, 1000.5]] * 2
 
 
-def counted(service: mlops.Service, caller: str) -> tuple[int, int, list[int]]:
-    """Requests and rows of a caller, in all days that are kept: a test may run at midnight."""
+def counted(service: mlops.Service, caller: str, ahead: float = 0.0) -> tuple[int, int, list[int]]:
+    """Requests and rows of a caller, in all days that are kept: a test may run at midnight. `ahead`: by how many
+    seconds the service's clock may be, or have been, before this one's."""
     found = [
         each
-        for day in service_folder(service.name).usage.days(time.time())
+        for day in service_folder(service.name).usage.days(time.time() + ahead)
         for each in day.callers
         if each.caller == caller
     ]
