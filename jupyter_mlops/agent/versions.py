@@ -42,8 +42,10 @@ def distributions() -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for each in importlib.metadata.distributions():
-        for package in _packages_in(each):
-            found.setdefault(package, []).append(name_and_version(each)[0])
+        packages = _packages_in(each)
+        name = name_and_version(each)[0] if packages else ""
+        for package in packages:
+            found.setdefault(package, []).append(name)
     return found
 
 
